@@ -1,0 +1,156 @@
+//! What differs between the databases in SQL. One file a database; all share [`statement`].
+
+mod mysql;
+mod postgres;
+mod sqlite;
+mod statement;
+
+pub use mysql::Mysql;
+pub use postgres::Postgres;
+pub use sqlite::{Sqlite, decode_decimal, encode_decimal};
+pub use statement::{Param, ParamValue, Returned, Statement};
+
+use crate::schema::{ColumnSchema, TENANT_COLUMN, TENANT_LENGTH, TableSchema, constraint_name};
+use crate::types::{FloatRules, LogicalType};
+
+/// A database's way of writing SQL. A difference that is not SQL text is in `rust/db/src/<database>`.
+pub trait Dialect: Send + Sync + 'static {
+    /// `postgres`, `mysql` or `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// Schema (PostgreSQL), database (MariaDB) or attached file (SQLite) that every statement names.
+    fn namespace(&self) -> &str;
+
+    fn floats(&self) -> FloatRules;
+
+    /// Most parameters in one statement.
+    fn max_parameters(&self) -> usize;
+
+    /// The identifier between the database's quotes.
+    fn quote(&self, identifier: &str) -> String;
+
+    /// The `number`-th parameter (from 1) where it is compared with a column of type `ty`.
+    fn placeholder(&self, number: usize, ty: &LogicalType) -> String;
+
+    /// Whether a list is one array parameter (`= ANY($1)`) or a parameter each.
+    fn array_parameters(&self) -> bool;
+
+    /// What makes null the smallest value, as it is in MongoDB.
+    fn null_is_smallest(&self, descending: bool) -> &'static str;
+
+    /// The column's type, as `CREATE TABLE` takes it.
+    fn column_type(&self, ty: &LogicalType) -> String;
+
+    /// The column's type, as the database's catalogue reports it.
+    fn reported_type(&self, ty: &LogicalType) -> String;
+
+    /// The catalogue's text of a type, freed from what differs between versions of a server.
+    fn normalise_reported(&self, reported: &str) -> String {
+        reported.to_ascii_lowercase()
+    }
+
+    /// The condition a column's values must meet beyond its type.
+    fn column_check(&self, column: &ColumnSchema) -> Option<String>;
+
+    /// What makes the key column give its own values; "" where the whole definition is `sole_key`.
+    fn automatic_key(&self) -> &'static str;
+
+    /// A key column that is primary key all by itself (SQLite's rowid), where the dialect needs it.
+    fn sole_automatic_key(&self, _table: &TableSchema) -> Option<String> {
+        None
+    }
+
+    /// Whether an automatic column behind a tenant needs an index of its own.
+    fn indexes_automatic_key(&self) -> bool;
+
+    /// What follows the closing parenthesis of `CREATE TABLE`.
+    fn table_options(&self) -> &'static str;
+
+    /// Lists a table's columns: name, reported type, nullable (0 or 1), with the table's name as the one parameter.
+    fn columns_query(&self) -> String;
+
+    fn qualified(&self, table: &str) -> String {
+        format!("{}.{}", self.quote(self.namespace()), self.quote(table))
+    }
+
+    fn create_table(&self, table: &TableSchema) -> Vec<String> {
+        create_table(self, table)
+    }
+
+    fn add_column(&self, table: &TableSchema, column: &ColumnSchema) -> String {
+        format!("ALTER TABLE {} ADD COLUMN {}", self.qualified(&table.table), self.column_definition(column, None))
+    }
+
+    /// `"name" type [NOT NULL]` with the check of the column.
+    fn column_definition(&self, column: &ColumnSchema, table: Option<&TableSchema>) -> String {
+        let automatic = table.is_some_and(|t| t.automatic_key && t.key_column().name == column.name);
+        let mut sql = format!("{} {}", self.quote(&column.name), self.column_type(&column.ty));
+        if !column.nullable {
+            sql.push_str(" NOT NULL");
+        }
+        if automatic {
+            sql.push_str(self.automatic_key());
+        }
+        sql
+    }
+}
+
+/// The tenant column as every dialect defines it.
+pub fn tenant_column() -> ColumnSchema {
+    ColumnSchema {
+        name: TENANT_COLUMN.to_owned(),
+        ty: LogicalType::Text { max_length: Some(TENANT_LENGTH) },
+        nullable: false,
+        default: None,
+    }
+}
+
+/// The columns a table has in the database, the tenant's first.
+pub fn physical_columns(table: &TableSchema) -> Vec<ColumnSchema> {
+    let tenant = table.multi_tenant.then(tenant_column);
+    tenant.into_iter().chain(table.columns.iter().cloned()).collect()
+}
+
+/// The statements that make the table and its indexes, in order.
+fn create_table<D: Dialect + ?Sized>(dialect: &D, table: &TableSchema) -> Vec<String> {
+    let columns = physical_columns(table);
+    let sole_key = dialect.sole_automatic_key(table);
+    let mut lines: Vec<String> = columns
+        .iter()
+        .map(|column| match &sole_key {
+            Some(definition) if column.name == table.key_column().name => definition.clone(),
+            _ => dialect.column_definition(column, Some(table)),
+        })
+        .collect();
+    if sole_key.is_none() {
+        let key: Vec<_> = table.physical_key().into_iter().map(|name| dialect.quote(name)).collect();
+        lines.push(format!(
+            "CONSTRAINT {} PRIMARY KEY ({})",
+            dialect.quote(&constraint_name("pk", &table.table, "key")),
+            key.join(", ")
+        ));
+    }
+    for column in &columns {
+        if let Some(check) = dialect.column_check(column) {
+            lines.push(format!(
+                "CONSTRAINT {} CHECK ({check})",
+                dialect.quote(&constraint_name("ck", &table.table, &column.name))
+            ));
+        }
+    }
+    let key_index = table.automatic_key && table.multi_tenant && dialect.indexes_automatic_key();
+    let name = dialect.qualified(&table.table);
+    let key_name = dialect.quote(&table.key_column().name);
+    let index_name = constraint_name("ix", &table.table, &table.key_column().name);
+    // MariaDB wants the index of an automatic column inside the table's definition.
+    if key_index && dialect.name() == "mysql" {
+        lines.push(format!("KEY {} ({key_name})", dialect.quote(&index_name)));
+    }
+    let mut statements =
+        vec![format!("CREATE TABLE {name} (\n  {}\n){}", lines.join(",\n  "), dialect.table_options())];
+    if key_index && dialect.name() == "sqlite" {
+        let index = dialect.qualified(&index_name);
+        statements.push(format!("CREATE INDEX {index} ON {} ({key_name})", dialect.quote(&table.table)));
+    }
+    statements
+}

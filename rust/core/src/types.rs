@@ -1,0 +1,273 @@
+//! The one table of types: what a hint means in Arrow, and which values it takes.
+//!
+//! The column type of each database is in its [`crate::dialect`]; which Python hint names which
+//! logical type is in `python/dataflow/model/hints.py`.
+
+mod calendar;
+mod decimal;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, TimeUnit};
+
+pub use calendar::{FIRST_MICROSECOND, LAST_MICROSECOND, check_range, parse_datetime, render_datetime};
+pub use decimal::{pow10, render_decimal};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::{Raw, Value};
+
+/// 2^53: above it a float64 skips integers.
+const EXACT_FLOAT_INTEGERS: i64 = 1 << 53;
+
+/// What a field holds, whatever the database.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LogicalType {
+    Bool,
+    Int,
+    Float,
+    /// At most 38 digits, `scale` of them after the point.
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
+    /// At most `max_length` characters, where given.
+    Text {
+        max_length: Option<u32>,
+    },
+    Bytes,
+    Uuid,
+    /// A point in time, kept in UTC at microseconds.
+    Instant,
+    /// What a wall clock shows, without a zone, at microseconds.
+    WallTime,
+}
+
+/// What a database can keep beyond the logical type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FloatRules {
+    pub nan: bool,
+    pub infinity: bool,
+}
+
+impl FloatRules {
+    fn check(self, value: f64) -> Result<f64> {
+        let kept = if value.is_nan() { self.nan } else { !value.is_infinite() || self.infinity };
+        if kept {
+            return Ok(value);
+        }
+        let what = if value.is_nan() { "NaN" } else { "an infinite number" };
+        Err(Error::new(ErrorKind::NotFinite, format!("this database cannot keep {what}"))
+            .hint("use None in an optional field for a missing number"))
+    }
+}
+
+impl LogicalType {
+    /// The Arrow type in which columns of this type travel inside DataFlow and come back to the caller.
+    pub fn arrow(&self) -> DataType {
+        match self {
+            LogicalType::Bool => DataType::Boolean,
+            LogicalType::Int => DataType::Int64,
+            LogicalType::Float => DataType::Float64,
+            LogicalType::Decimal { precision, scale } => DataType::Decimal128(*precision, scale.cast_signed()),
+            LogicalType::Text { .. } => DataType::Utf8,
+            LogicalType::Bytes => DataType::Binary,
+            LogicalType::Uuid => DataType::FixedSizeBinary(16),
+            LogicalType::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
+            LogicalType::WallTime => DataType::Timestamp(TimeUnit::Microsecond, None),
+        }
+    }
+
+    /// The name a person knows it by, in messages.
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            LogicalType::Bool => "bool".into(),
+            LogicalType::Int => "int".into(),
+            LogicalType::Float => "float".into(),
+            LogicalType::Decimal { precision, scale } => format!("Decimal({precision}, {scale})").into(),
+            LogicalType::Text { max_length: None } => "str".into(),
+            LogicalType::Text { max_length: Some(length) } => format!("str of at most {length} characters").into(),
+            LogicalType::Bytes => "bytes".into(),
+            LogicalType::Uuid => "UUID".into(),
+            LogicalType::Instant => "aware datetime".into(),
+            LogicalType::WallTime => "naive datetime".into(),
+        }
+    }
+
+    /// The value as this type holds it, equal to what was given, or why it cannot be.
+    ///
+    /// A string is read by the type (ISO 8601 for datetimes); a float for a Decimal is taken by its
+    /// shortest form. `Raw::Null` stays null: whether null is allowed is the column's matter.
+    pub fn accept<'a>(&self, raw: Raw<'a>, floats: FloatRules) -> Result<Value<'a>> {
+        match (self, raw) {
+            (_, Raw::Null) => Ok(Value::Null),
+            (LogicalType::Bool, raw) => accept_bool(&raw),
+            (LogicalType::Int, raw) => accept_int(&raw),
+            (LogicalType::Float, raw) => floats.check(accept_float(&raw)?).map(Value::Float),
+            (LogicalType::Decimal { precision, scale }, raw) => decimal::accept(&raw, *precision, *scale),
+            (LogicalType::Text { max_length }, Raw::Text(text)) => {
+                check_text(&text, *max_length)?;
+                Ok(Value::Text(text))
+            }
+            (LogicalType::Bytes, Raw::Bytes(bytes)) => Ok(Value::Bytes(bytes)),
+            (LogicalType::Uuid, Raw::Uuid(uuid)) => Ok(Value::Uuid(uuid)),
+            (LogicalType::Uuid, Raw::Bytes(bytes)) => bytes
+                .as_ref()
+                .try_into()
+                .map(Value::Uuid)
+                .map_err(|_| Error::new(ErrorKind::WrongType, "a UUID has 16 bytes")),
+            (LogicalType::Uuid, Raw::Text(text)) => parse_uuid(&text).map(Value::Uuid),
+            (LogicalType::Instant | LogicalType::WallTime, raw) => {
+                calendar::accept(&raw, *self == LogicalType::Instant)
+            }
+            (ty, raw) => Err(wrong_type(ty, &raw)),
+        }
+    }
+}
+
+pub(crate) fn wrong_type(expected: &LogicalType, raw: &Raw<'_>) -> Error {
+    Error::new(ErrorKind::WrongType, format!("expected {}, got {}", expected.name(), raw.type_name()))
+}
+
+fn unreadable(expected: &LogicalType) -> Error {
+    Error::new(ErrorKind::WrongType, format!("this text cannot be read as {}", expected.name()))
+}
+
+fn accept_bool(raw: &Raw<'_>) -> Result<Value<'static>> {
+    match raw {
+        Raw::Bool(value) => Ok(Value::Bool(*value)),
+        Raw::Text(text) => match text.as_ref() {
+            "true" | "True" => Ok(Value::Bool(true)),
+            "false" | "False" => Ok(Value::Bool(false)),
+            _ => Err(unreadable(&LogicalType::Bool)),
+        },
+        raw => Err(wrong_type(&LogicalType::Bool, raw)),
+    }
+}
+
+fn accept_int(raw: &Raw<'_>) -> Result<Value<'static>> {
+    let out_of_range = || Error::new(ErrorKind::OutOfRange, "an int field holds -2^63 to 2^63 - 1");
+    match raw {
+        Raw::Int(value) => Ok(Value::Int(*value)),
+        Raw::BigInt(_) => Err(out_of_range()),
+        // pandas turns an int column with a gap into floats.
+        Raw::Float(value) => exact_int(*value).map(Value::Int).ok_or_else(|| wrong_type(&LogicalType::Int, raw)),
+        Raw::Text(text) => match text.parse::<i64>() {
+            Ok(value) => Ok(Value::Int(value)),
+            Err(_) if text.parse::<i128>().is_ok() => Err(out_of_range()),
+            Err(_) => Err(unreadable(&LogicalType::Int)),
+        },
+        raw => Err(wrong_type(&LogicalType::Int, raw)),
+    }
+}
+
+/// The integer a float stands for exactly, within ±2^53.
+pub fn exact_int(value: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "guarded: integral and within 2^53")]
+    let int = value as i64;
+    (value.fract() == 0.0 && int.abs() <= EXACT_FLOAT_INTEGERS).then_some(int)
+}
+
+/// The float that equals an integer, if there is one.
+pub fn exact_float(value: i64) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "guarded: within 2^53")]
+    (value.unsigned_abs() <= EXACT_FLOAT_INTEGERS.unsigned_abs()).then_some(value as f64)
+}
+
+fn accept_float(raw: &Raw<'_>) -> Result<f64> {
+    match raw {
+        Raw::Float(value) => Ok(*value),
+        Raw::Int(value) => exact_float(*value)
+            .ok_or_else(|| Error::new(ErrorKind::OutOfRange, "a float does not hold this int exactly (above 2^53)")),
+        Raw::BigInt(_) => Err(Error::new(ErrorKind::OutOfRange, "a float does not hold this int exactly")),
+        Raw::Text(text) => text.parse().map_err(|_| unreadable(&LogicalType::Float)),
+        raw => Err(wrong_type(&LogicalType::Float, raw)),
+    }
+}
+
+/// Text is stored byte for byte; NUL is refused everywhere because PostgreSQL cannot store it.
+pub fn check_text(text: &str, max_length: Option<u32>) -> Result<()> {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
+        return Err(Error::new(ErrorKind::NulCharacter, "text holds a NUL character (\\0)")
+            .hint("remove it, or use a bytes field"));
+    }
+    if let Some(limit) = max_length {
+        let limit = limit as usize;
+        if text.len() > limit && text.chars().count() > limit {
+            return Err(Error::new(ErrorKind::DataTooLong, format!("text is longer than {limit} characters")));
+        }
+    }
+    Ok(())
+}
+
+/// The canonical 8-4-4-4-12 form or 32 hexadecimal digits (RFC 9562).
+fn parse_uuid(text: &str) -> Result<[u8; 16]> {
+    let digits: Vec<u8> = match text.len() {
+        32 => text.bytes().collect(),
+        36 if [8, 13, 18, 23].iter().all(|&at| text.as_bytes()[at] == b'-') => {
+            text.bytes().enumerate().filter(|(at, _)| ![8, 13, 18, 23].contains(at)).map(|(_, digit)| digit).collect()
+        }
+        _ => return Err(unreadable(&LogicalType::Uuid)),
+    };
+    let mut uuid = [0; 16];
+    for (byte, pair) in uuid.iter_mut().zip(digits.chunks_exact(2)) {
+        let nibble = |digit: u8| char::from(digit).to_digit(16);
+        let (Some(high), Some(low)) = (nibble(pair[0]), nibble(pair[1])) else {
+            return Err(unreadable(&LogicalType::Uuid));
+        };
+        *byte = u8::try_from(high * 16 + low).map_err(|_| unreadable(&LogicalType::Uuid))?;
+    }
+    Ok(uuid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: FloatRules = FloatRules { nan: true, infinity: true };
+
+    fn kind(ty: &LogicalType, raw: Raw<'_>) -> ErrorKind {
+        ty.accept(raw, ALL).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_bool_is_not_an_int() {
+        assert_eq!(kind(&LogicalType::Int, Raw::Bool(true)), ErrorKind::WrongType);
+        assert_eq!(kind(&LogicalType::Bool, Raw::Int(1)), ErrorKind::WrongType);
+    }
+
+    #[test]
+    fn an_int_beyond_64_bits_is_out_of_range() {
+        assert_eq!(kind(&LogicalType::Int, Raw::BigInt("9223372036854775808".into())), ErrorKind::OutOfRange);
+        assert_eq!(kind(&LogicalType::Int, Raw::Text("9223372036854775808".into())), ErrorKind::OutOfRange);
+        assert_eq!(kind(&LogicalType::Int, Raw::Float(1.5)), ErrorKind::WrongType);
+        assert_eq!(kind(&LogicalType::Float, Raw::Int((1 << 53) + 1)), ErrorKind::OutOfRange);
+    }
+
+    #[test]
+    fn length_counts_characters_not_bytes() {
+        let ty = LogicalType::Text { max_length: Some(3) };
+        assert!(ty.accept(Raw::Text("äöü".into()), ALL).is_ok());
+        assert_eq!(kind(&ty, Raw::Text("äöüx".into())), ErrorKind::DataTooLong);
+    }
+
+    #[test]
+    fn nan_is_refused_where_the_database_loses_it() {
+        let none = FloatRules { nan: false, infinity: true };
+        assert_eq!(LogicalType::Float.accept(Raw::Float(f64::NAN), none).unwrap_err().kind(), ErrorKind::NotFinite);
+        assert!(LogicalType::Float.accept(Raw::Float(f64::INFINITY), none).is_ok());
+    }
+
+    #[test]
+    fn a_uuid_is_read_in_both_written_forms() {
+        let expected = Value::Uuid([
+            0x12, 0x3e, 0x45, 0x67, 0xe8, 0x9b, 0x12, 0xd3, 0xa4, 0x56, 0x42, 0x66, 0x14, 0x17, 0x40, 0x00,
+        ]);
+        for text in ["123e4567-e89b-12d3-a456-426614174000", "123E4567E89B12D3A456426614174000"] {
+            assert_eq!(LogicalType::Uuid.accept(Raw::Text(text.into()), ALL).unwrap(), expected);
+        }
+        for text in ["123e4567-e89b-12d3-a456-42661417400g", "123", "éééééééééééééééé"] {
+            assert_eq!(kind(&LogicalType::Uuid, Raw::Text(text.into())), ErrorKind::WrongType);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Values on their way in: [`Raw`] is what a caller gave, [`Value`] is what a column takes.
+
+use std::borrow::Cow;
+
+/// A value as given, before its field is known. Borrowed where the caller's memory allows it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Raw<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// An integer outside 64 bits.
+    BigInt(Cow<'a, str>),
+    Float(f64),
+    /// The digits of a Decimal, as `str(decimal)` writes them.
+    Decimal(Cow<'a, str>),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+    Uuid([u8; 16]),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Instant(i64),
+    /// Microseconds since 1970-01-01T00:00:00 on a wall clock without zone.
+    WallTime(i64),
+    /// A value with more precision than microseconds keep.
+    SubMicrosecond,
+    List(Vec<Raw<'a>>),
+    /// Entries in the order given.
+    Map(Vec<(Cow<'a, str>, Raw<'a>)>),
+    /// A value of a type no field takes; its type's name.
+    Other(Cow<'a, str>),
+}
+
+impl Raw<'_> {
+    /// What the value is, for a message; never the value itself.
+    pub fn type_name(&self) -> &str {
+        match self {
+            Raw::Null => "None",
+            Raw::Bool(_) => "bool",
+            Raw::Int(_) | Raw::BigInt(_) => "int",
+            Raw::Float(_) => "float",
+            Raw::Decimal(_) => "Decimal",
+            Raw::Text(_) => "str",
+            Raw::Bytes(_) => "bytes",
+            Raw::Uuid(_) => "UUID",
+            Raw::Instant(_) => "aware datetime",
+            Raw::WallTime(_) => "naive datetime",
+            Raw::SubMicrosecond => "timestamp with nanoseconds",
+            Raw::List(_) => "list",
+            Raw::Map(_) => "dict",
+            Raw::Other(name) => name,
+        }
+    }
+}
+
+/// A value a column holds exactly. A Decimal is its digits as an integer at the column's scale.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Decimal(i128),
+    Text(Cow<'a, str>),
+    Bytes(Cow<'a, [u8]>),
+    Uuid([u8; 16]),
+    Instant(i64),
+    WallTime(i64),
+}
+
+impl Value<'_> {
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Owned(bytes.into_owned())),
+            Value::Null => Value::Null,
+            Value::Bool(v) => Value::Bool(v),
+            Value::Int(v) => Value::Int(v),
+            Value::Float(v) => Value::Float(v),
+            Value::Decimal(v) => Value::Decimal(v),
+            Value::Uuid(v) => Value::Uuid(v),
+            Value::Instant(v) => Value::Instant(v),
+            Value::WallTime(v) => Value::WallTime(v),
+        }
+    }
+}
