@@ -1,0 +1,1 @@
+"""Tests of DataFlow; run them with `make test`, which brings its own servers."""

@@ -1,0 +1,1 @@
+"""Guards over the repository itself: its test servers, its test policy, its imports."""
