@@ -5,7 +5,7 @@ mod normalise;
 mod rows;
 
 pub use builder::ColumnBuilder;
-pub use normalise::normalise;
+pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
 
 use crate::types::FloatRules;

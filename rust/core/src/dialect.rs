@@ -66,6 +66,34 @@ pub trait Dialect: Send + Sync + 'static {
     /// What follows the closing parenthesis of `CREATE TABLE`.
     fn table_options(&self) -> &'static str;
 
+    /// The statements that open a transaction.
+    fn begin(&self, isolation: Option<Isolation>, read_only: bool) -> BeginSteps;
+
+    /// How processes take turns in making tables.
+    fn schema_lock(&self) -> SchemaLock;
+
+    /// Makes `dataflow_meta(key, value)`, where DataFlow keeps what it must know.
+    fn create_meta(&self, name: &str) -> String {
+        let text = self.column_type(&LogicalType::Text { max_length: Some(255) });
+        format!(
+            "CREATE TABLE {name} ({} {text} NOT NULL PRIMARY KEY, {} {text} NOT NULL){}",
+            self.quote("key"),
+            self.quote("value"),
+            self.table_options()
+        )
+    }
+
+    /// Stores a key (first parameter) and its value (second) in `dataflow_meta`, over an older value.
+    fn put_meta(&self, name: &str) -> String {
+        let [key, value] = ["key", "value"].map(|column| self.quote(column));
+        let text = LogicalType::Text { max_length: None };
+        format!(
+            "INSERT INTO {name} ({key}, {value}) VALUES ({}, {}) ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}",
+            self.placeholder(1, &text),
+            self.placeholder(2, &text)
+        )
+    }
+
     /// Lists a table's columns: name, reported type, nullable (0 or 1), with the table's name as the one parameter.
     fn columns_query(&self) -> String;
 
@@ -93,6 +121,50 @@ pub trait Dialect: Send + Sync + 'static {
         }
         sql
     }
+}
+
+/// Isolation levels of the SQL standard, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+    RepeatableRead,
+    Serializable,
+}
+
+impl Isolation {
+    pub const fn sql(self) -> &'static str {
+        match self {
+            Isolation::ReadUncommitted => "READ UNCOMMITTED",
+            Isolation::ReadCommitted => "READ COMMITTED",
+            Isolation::RepeatableRead => "REPEATABLE READ",
+            Isolation::Serializable => "SERIALIZABLE",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        use Isolation::{ReadCommitted, ReadUncommitted, RepeatableRead, Serializable};
+        let levels = [ReadUncommitted, ReadCommitted, RepeatableRead, Serializable];
+        levels.into_iter().find(|level| level.sql().eq_ignore_ascii_case(text))
+    }
+}
+
+/// A lock over the whole schema.
+pub struct SchemaLock {
+    /// Whether making a table is one transaction, which then ends the lock.
+    pub in_transaction: bool,
+    /// Tries to take the lock and returns 1 when it has it; None where the transaction itself is the lock.
+    pub acquire: Option<String>,
+    pub release: Option<String>,
+}
+
+/// How a transaction is opened.
+pub struct BeginSteps {
+    /// Sets the level for the session, where `begin` cannot carry it, and the statement that undoes it.
+    pub session_isolation: Option<(String, &'static str)>,
+    pub begin: String,
+    /// Reads the level back; None where there is only SERIALIZABLE.
+    pub report: Option<String>,
 }
 
 /// The tenant column as every dialect defines it.

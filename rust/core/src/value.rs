@@ -51,6 +51,30 @@ impl Raw<'_> {
     }
 }
 
+impl Raw<'_> {
+    /// The recursion is as deep as the reader of the caller's data allows.
+    pub fn into_owned(self) -> Raw<'static> {
+        let text = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Raw::BigInt(v) => Raw::BigInt(text(v)),
+            Raw::Decimal(v) => Raw::Decimal(text(v)),
+            Raw::Text(v) => Raw::Text(text(v)),
+            Raw::Other(v) => Raw::Other(text(v)),
+            Raw::Bytes(v) => Raw::Bytes(Cow::Owned(v.into_owned())),
+            Raw::List(items) => Raw::List(items.into_iter().map(Raw::into_owned).collect()),
+            Raw::Map(entries) => Raw::Map(entries.into_iter().map(|(k, v)| (text(k), v.into_owned())).collect()),
+            Raw::Null => Raw::Null,
+            Raw::Bool(v) => Raw::Bool(v),
+            Raw::Int(v) => Raw::Int(v),
+            Raw::Float(v) => Raw::Float(v),
+            Raw::Uuid(v) => Raw::Uuid(v),
+            Raw::Instant(v) => Raw::Instant(v),
+            Raw::WallTime(v) => Raw::WallTime(v),
+            Raw::SubMicrosecond => Raw::SubMicrosecond,
+        }
+    }
+}
+
 /// A value a column holds exactly. A Decimal is its digits as an integer at the column's scale.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {

@@ -1,3 +1,43 @@
+//! `dataflow._core`: the only crate that knows Python. One file per thing it exposes.
+
 use pyo3::prelude::*;
+
+mod arrow;
+mod batch;
+mod engine;
+mod error;
+mod event;
+mod operation;
+mod options;
+mod raw;
+mod runtime;
+mod table;
+mod transaction;
+
+/// The export list.
 #[pymodule]
-mod _core {}
+mod _core {
+    use super::*;
+
+    #[pymodule_export]
+    use super::batch::PyBatch;
+    #[pymodule_export]
+    use super::engine::PyEngine;
+    #[pymodule_export]
+    use super::error::{did_you_mean, error_kinds};
+    #[pymodule_export]
+    use super::operation::PyOperation;
+    #[pymodule_export]
+    use super::runtime::shutdown;
+    #[pymodule_export]
+    use super::table::PyTable;
+    #[pymodule_export]
+    use super::transaction::PyTransaction;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("DEBUG_BUILD", cfg!(debug_assertions))?;
+        module.add("EVENT_KINDS", dataflow_core::event::Event::KINDS.to_vec())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

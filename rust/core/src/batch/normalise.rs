@@ -52,6 +52,18 @@ pub fn normalise(table: &TableSchema, input: &RecordBatch, reading: Reading, fir
         .map_err(|error| Error::internal(error.to_string()))
 }
 
+/// One column given by the caller, as [`normalise`] takes it; an automatic key may have gaps.
+pub fn normalise_column(
+    table: &TableSchema,
+    column: &ColumnSchema,
+    array: &ArrayRef,
+    reading: Reading,
+    first_row: usize,
+) -> Result<ArrayRef> {
+    let automatic = table.automatic_key && table.key_column().name == column.name;
+    given(table, column, array, automatic, reading).map_err(|error| place(error, column, first_row))
+}
+
 fn check_names(table: &TableSchema, input: &RecordBatch) -> Result<()> {
     if input.num_columns() == 0 {
         return Err(Error::new(ErrorKind::NoColumns, "the data has no columns"));

@@ -1,6 +1,6 @@
 //! MariaDB 10.11 and MySQL 8.
 
-use super::Dialect;
+use super::{BeginSteps, Dialect, Isolation, SchemaLock};
 use crate::schema::ColumnSchema;
 use crate::types::{FloatRules, LogicalType};
 
@@ -95,6 +95,34 @@ impl Dialect for Mysql {
         } else {
             " ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_bin"
         }
+    }
+
+    /// A level set for the next transaction only cannot be read back: it is set for the session.
+    fn begin(&self, isolation: Option<Isolation>, read_only: bool) -> BeginSteps {
+        let variable = if self.mariadb { "tx_isolation" } else { "transaction_isolation" };
+        let reset = if self.mariadb {
+            "SET SESSION tx_isolation = DEFAULT"
+        } else {
+            "SET SESSION transaction_isolation = DEFAULT"
+        };
+        BeginSteps {
+            session_isolation: isolation
+                .map(|level| (format!("SET SESSION TRANSACTION ISOLATION LEVEL {}", level.sql()), reset)),
+            begin: format!("START TRANSACTION{}", if read_only { " READ ONLY" } else { "" }),
+            report: Some(format!("SELECT @@session.{variable}")),
+        }
+    }
+
+    fn schema_lock(&self) -> SchemaLock {
+        SchemaLock {
+            in_transaction: false,
+            acquire: Some("SELECT coalesce(GET_LOCK('dataflow_schema', 1), 0)".to_owned()),
+            release: Some("SELECT coalesce(RELEASE_LOCK('dataflow_schema'), 0)".to_owned()),
+        }
+    }
+
+    fn put_meta(&self, name: &str) -> String {
+        format!("INSERT INTO {name} (`key`, `value`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `value` = VALUES(`value`)")
     }
 
     fn columns_query(&self) -> String {

@@ -1,6 +1,6 @@
 //! PostgreSQL 15 and newer.
 
-use super::Dialect;
+use super::{BeginSteps, Dialect, Isolation, SchemaLock};
 use crate::schema::ColumnSchema;
 use crate::types::{FloatRules, LogicalType};
 
@@ -83,6 +83,24 @@ impl Dialect for Postgres {
 
     fn table_options(&self) -> &'static str {
         ""
+    }
+
+    fn begin(&self, isolation: Option<Isolation>, read_only: bool) -> BeginSteps {
+        let isolation = isolation.map(|level| format!(" ISOLATION LEVEL {}", level.sql())).unwrap_or_default();
+        BeginSteps {
+            session_isolation: None,
+            begin: format!("BEGIN{isolation}{}", if read_only { " READ ONLY" } else { "" }),
+            report: Some("SELECT current_setting('transaction_isolation')".to_owned()),
+        }
+    }
+
+    fn schema_lock(&self) -> SchemaLock {
+        SchemaLock {
+            in_transaction: true,
+            // 0x6461_7461_666c_6f77 is "dataflow".
+            acquire: Some("SELECT pg_try_advisory_xact_lock(7233190438212759415)::int::int8".to_owned()),
+            release: None,
+        }
     }
 
     fn columns_query(&self) -> String {

@@ -1,6 +1,6 @@
 //! SQLite, the embedded default. Tables are STRICT: without it text goes into INTEGER columns.
 
-use super::Dialect;
+use super::{BeginSteps, Dialect, Isolation, SchemaLock};
 use crate::schema::{ColumnSchema, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 
@@ -88,6 +88,19 @@ impl Dialect for Sqlite {
 
     fn table_options(&self) -> &'static str {
         " STRICT"
+    }
+
+    /// IMMEDIATE: a deferred transaction that reads and then writes fails at once when another wrote between.
+    fn begin(&self, _isolation: Option<Isolation>, read_only: bool) -> BeginSteps {
+        BeginSteps {
+            session_isolation: None,
+            begin: if read_only { "BEGIN" } else { "BEGIN IMMEDIATE" }.to_owned(),
+            report: None,
+        }
+    }
+
+    fn schema_lock(&self) -> SchemaLock {
+        SchemaLock { in_transaction: true, acquire: None, release: None }
     }
 
     /// A rowid key is reported as nullable, which it never is.

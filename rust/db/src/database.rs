@@ -1,0 +1,188 @@
+//! One database: its address, its pool, what is known of its server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dataflow_core::batch::Reading;
+use dataflow_core::dialect::Dialect;
+use dataflow_core::plan::{Scope, TenantId};
+use dataflow_core::schema::TableSchema;
+use dataflow_core::types::FloatRules;
+use dataflow_core::{Error, ErrorKind, Result};
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use crate::driver::{Access, BulkForm, Capabilities, Connector};
+use crate::dsn::{parse_server, parse_sqlite};
+use crate::event::EventBus;
+use crate::pool::Pool;
+use crate::postgres::PostgresConnector;
+use crate::session::{Limits, Session};
+use crate::transaction::Transaction;
+
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub pool_size: usize,
+    pub acquire_timeout: Duration,
+    pub connect_timeout: Duration,
+    pub idle_timeout: Duration,
+    pub statement_cache: bool,
+    pub pgbouncer: bool,
+    pub schema_mode: SchemaMode,
+    pub application_name: Option<String>,
+}
+
+/// What may be done to make a model's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaMode {
+    /// Missing tables are made and missing nullable columns added; anything else is reported.
+    Create,
+    /// Differences are reported.
+    Check,
+    Off,
+}
+
+/// In whose name, in which transaction, and until when an operation runs.
+#[derive(Clone, Default)]
+pub struct Context {
+    pub transaction: Option<Arc<Transaction>>,
+    pub tenant: Option<TenantId>,
+    pub cancel: CancellationToken,
+}
+
+impl Context {
+    pub(crate) fn scope(&self) -> Scope {
+        Scope { tenant: self.tenant.clone() }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        match &self.transaction {
+            Some(transaction) => transaction.limits(self.cancel.clone()),
+            None => Limits { cancel: self.cancel.clone(), deadline: None },
+        }
+    }
+}
+
+/// A model's table and whether it is known to be there.
+pub struct Table {
+    pub schema: Arc<TableSchema>,
+    pub(crate) ready: OnceCell<()>,
+}
+
+impl Table {
+    pub fn new(schema: Arc<TableSchema>) -> Self {
+        Table { schema, ready: OnceCell::new() }
+    }
+}
+
+pub struct Database {
+    connector: Arc<dyn Connector>,
+    pool: Pool,
+    server: OnceCell<(Capabilities, Arc<dyn Dialect>)>,
+    reaper: OnceCell<()>,
+    kind: Kind,
+    options: Options,
+    events: EventBus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Postgres,
+    Mysql,
+    Sqlite,
+}
+
+impl Database {
+    /// Reads the URL; nothing is sent before the first operation.
+    pub fn open(url: &str, options: Options, events: EventBus) -> Result<Self> {
+        let (kind, connector) = connector(url, &options)?;
+        let pool = Pool::new(&connector, options.pool_size, options.acquire_timeout, options.connect_timeout, &events)?;
+        Ok(Database { connector, pool, server: OnceCell::new(), reaper: OnceCell::new(), kind, options, events })
+    }
+
+    /// `postgres`, `mysql` or `sqlite`.
+    pub fn dialect_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Postgres => "postgres",
+            Kind::Mysql => "mysql",
+            Kind::Sqlite => "sqlite",
+        }
+    }
+
+    /// What floats the database keeps: known before the first connection.
+    pub fn floats(&self) -> FloatRules {
+        FloatRules { nan: self.kind == Kind::Postgres, infinity: self.kind != Kind::Mysql }
+    }
+
+    pub fn reading(&self, nan_is_null: bool) -> Reading {
+        Reading { floats: self.floats(), nan_is_null }
+    }
+
+    pub fn events(&self) -> &EventBus {
+        &self.events
+    }
+
+    pub(crate) fn schema_mode(&self) -> SchemaMode {
+        self.options.schema_mode
+    }
+
+    pub(crate) fn bulk_form(&self) -> BulkForm {
+        self.connector.bulk_form()
+    }
+
+    pub(crate) async fn session(&self, access: Access, limits: &Limits) -> Result<Session> {
+        self.reaper.get_or_init(async || self.pool.reap_idle(self.options.idle_timeout)).await;
+        Session::acquire(&self.pool, access, limits).await
+    }
+
+    pub async fn capabilities(&self, context: &Context) -> Result<Capabilities> {
+        Ok(self.server(&context.limits()).await?.0.clone())
+    }
+
+    pub(crate) async fn dialect(&self, limits: &Limits) -> Result<Arc<dyn Dialect>> {
+        Ok(Arc::clone(&self.server(limits).await?.1))
+    }
+
+    /// Asked once; a failure is asked again.
+    async fn server(&self, limits: &Limits) -> Result<&(Capabilities, Arc<dyn Dialect>)> {
+        let probe = async || {
+            let mut session = self.session(Access::Read, limits).await?;
+            let capabilities = session.probe(self.connector.as_ref(), limits).await?;
+            let dialect = self.connector.dialect(&capabilities);
+            Ok((capabilities, dialect))
+        };
+        self.server.get_or_try_init(probe).await
+    }
+
+    /// (open, idle, waiting, largest size).
+    pub fn pool_status(&self) -> [usize; 4] {
+        self.pool.status()
+    }
+
+    /// Refuses new work and closes idle connections; those in use are closed when they come back.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+fn connector(url: &str, options: &Options) -> Result<(Kind, Arc<dyn Connector>)> {
+    let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+    let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _driver)| scheme);
+    let server = |port| {
+        parse_server(rest, port).map(|mut url| {
+            url.pgbouncer |= options.pgbouncer;
+            url.application_name = url.application_name.or_else(|| options.application_name.clone());
+            url
+        })
+    };
+    Ok(match scheme {
+        "postgres" | "postgresql" => {
+            let connector = PostgresConnector::new(&server(5432)?, options.connect_timeout, options.statement_cache)?;
+            (Kind::Postgres, Arc::new(connector))
+        }
+        _ => {
+            return Err(Error::new(ErrorKind::UnknownScheme, "the URL's scheme names no database DataFlow knows")
+                .hint("use sqlite://, postgresql://, mysql:// or mariadb://"));
+        }
+    })
+}

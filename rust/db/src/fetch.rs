@@ -1,0 +1,105 @@
+//! Rows on their way out: wire values become Arrow columns, and a tenant's rows are proved to be its own.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{Field, Schema};
+use dataflow_core::batch::ColumnBuilder;
+use dataflow_core::dialect::Returned;
+use dataflow_core::plan::TenantId;
+use dataflow_core::types::LogicalType;
+use dataflow_core::{Error, ErrorKind, Result};
+
+/// Collects the rows of one statement; a driver appends each row's values in column order.
+pub(crate) struct RowSink {
+    pub columns: Vec<ColumnBuilder>,
+    fields: Vec<Field>,
+    rows: usize,
+}
+
+impl RowSink {
+    pub fn new(returns: &[Returned]) -> Self {
+        RowSink {
+            columns: returns.iter().map(|column| ColumnBuilder::new(&column.ty, 16)).collect(),
+            fields: returns.iter().map(field).collect(),
+            rows: 0,
+        }
+    }
+
+    pub fn end_row(&mut self) {
+        self.rows += 1;
+    }
+
+    pub fn finish(self) -> Result<RecordBatch> {
+        let columns: Vec<ArrayRef> = self.columns.into_iter().map(ColumnBuilder::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(self.fields)), columns, &options)
+            .map_err(|error| Error::internal(error.to_string()))
+    }
+}
+
+fn field(column: &Returned) -> Field {
+    let field = Field::new(&column.name, column.ty.arrow(), column.nullable);
+    if column.ty == LogicalType::Uuid {
+        return field.with_metadata([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())].into());
+    }
+    field
+}
+
+/// The text in the first row's column `at`; empty for null or no row.
+pub(crate) fn text_cell(rows: &RecordBatch, at: usize) -> String {
+    let column = rows.column(at).as_string::<i32>();
+    if column.is_empty() || column.is_null(0) { String::new() } else { column.value(0).to_owned() }
+}
+
+/// A value that came back and is not one the column may hold: another writer put it there.
+pub(crate) fn unreadable(column: &str, why: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::OutOfRange, format!("the stored value of `{column}` cannot be read: {why}"))
+        .hint("it was written by something other than DataFlow; mend the row or the model's type")
+}
+
+/// Compares every row's first column with the tenant and takes it off.
+///
+/// The compiler's predicate already asked for this tenant only: a difference is a fault of ours, and
+/// no row leaves.
+pub(crate) fn prove_tenant(batch: RecordBatch, tenant: Option<&TenantId>) -> Result<RecordBatch> {
+    let Some(tenant) = tenant else {
+        return Ok(batch);
+    };
+    let tenants = batch.column(0).as_string::<i32>();
+    let foreign = (0..tenants.len()).any(|row| tenants.is_null(row) || tenants.value(row) != tenant.as_str());
+    if foreign {
+        return Err(Error::new(ErrorKind::TenantLeak, "a row of another tenant was about to be returned; nothing was"));
+    }
+    let rest: Vec<usize> = (1..batch.num_columns()).collect();
+    batch.project(&rest).map_err(|error| Error::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{Int64Array, StringArray};
+
+    fn batch(tenants: Vec<Option<&str>>) -> RecordBatch {
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..i64::try_from(tenants.len()).unwrap()));
+        let tenants: ArrayRef = Arc::new(StringArray::from(tenants));
+        RecordBatch::try_from_iter([("tenant_id", tenants), ("id", ids)]).unwrap()
+    }
+
+    #[test]
+    fn one_foreign_row_stops_them_all() {
+        let tenant = TenantId::new("acme").unwrap();
+        for foreign in [Some("ACME"), Some("acme "), None] {
+            let error = prove_tenant(batch(vec![Some("acme"), foreign]), Some(&tenant)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TenantLeak);
+        }
+    }
+
+    #[test]
+    fn own_rows_come_back_without_the_tenant() {
+        let tenant = TenantId::new("acme").unwrap();
+        let rows = prove_tenant(batch(vec![Some("acme"); 3]), Some(&tenant)).unwrap();
+        assert_eq!((rows.num_rows(), rows.num_columns()), (3, 1));
+    }
+}

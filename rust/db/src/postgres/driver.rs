@@ -1,0 +1,316 @@
+//! One connection to PostgreSQL, by tokio-postgres.
+
+use std::collections::HashMap;
+use std::pin::pin;
+
+use bytes::{Bytes, BytesMut};
+use dataflow_core::Result;
+use dataflow_core::dialect::{Param, ParamValue, Statement};
+use dataflow_core::types::LogicalType;
+use dataflow_core::value::Value;
+use futures_util::future::BoxFuture;
+use futures_util::{SinkExt, TryStreamExt};
+use tokio::task::JoinHandle;
+use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::decode::{Field, append};
+use super::encode::{encode_rows, encode_value};
+use super::error::{is_stale_statement, lost, translate};
+use crate::copy::copy_stream;
+use crate::driver::{Chunks, Driver, Reply};
+use crate::fetch::RowSink;
+
+/// Statements kept prepared on a connection; the server holds a plan for each.
+const STATEMENT_CACHE: usize = 256;
+
+pub(super) struct PostgresDriver {
+    client: Client,
+    /// Owns the socket: aborting it closes the socket at once.
+    task: JoinHandle<()>,
+    tls: MakeRustlsConnect,
+    /// None behind PgBouncer: every statement is unnamed.
+    prepared: Option<HashMap<String, tokio_postgres::Statement>>,
+    /// COPY was refused before it began: tokio-postgres has sent one Sync too many (rust-postgres#1337).
+    out_of_step: bool,
+}
+
+/// A parameter or row value already in wire format.
+#[derive(Debug)]
+struct Encoded(Option<BytesMut>);
+
+impl ToSql for Encoded {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match &self.0 {
+            None => Ok(IsNull::Yes),
+            Some(bytes) => {
+                out.extend_from_slice(bytes);
+                Ok(IsNull::No)
+            }
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl PostgresDriver {
+    pub fn new(client: Client, task: JoinHandle<()>, tls: MakeRustlsConnect) -> Self {
+        PostgresDriver { client, task, tls, prepared: None, out_of_step: false }
+    }
+
+    pub fn keep_prepared(&mut self) {
+        self.prepared = Some(HashMap::new());
+    }
+
+    /// Control statements and DDL, by the simple protocol.
+    async fn run_plain(&self, statement: &Statement) -> Result<Reply> {
+        let messages = self.client.simple_query(&statement.sql).await.map_err(|error| translate(&error))?;
+        let affected = messages.iter().map(|message| match message {
+            SimpleQueryMessage::CommandComplete(rows) => *rows,
+            _ => 0,
+        });
+        Ok(Reply { affected: affected.sum(), rows: RowSink::new(&[]).finish()? })
+    }
+
+    async fn run_typed(&mut self, statement: &Statement) -> Result<Reply> {
+        let (params, types) = encode_params(statement)?;
+        let stream = match self.send(&statement.sql, &params, &types).await {
+            // The table changed since: what was prepared is dropped, and this statement prepared anew, once.
+            Err(error) if is_stale_statement(&error) => {
+                if let Some(prepared) = &mut self.prepared {
+                    prepared.clear();
+                }
+                self.send(&statement.sql, &params, &types).await
+            }
+            sent => sent,
+        };
+        collect(statement, stream.map_err(|error| translate(&error))?).await
+    }
+
+    async fn send(
+        &mut self,
+        sql: &str,
+        params: &[Encoded],
+        types: &[Type],
+    ) -> std::result::Result<RowStream, tokio_postgres::Error> {
+        let Some(prepared) = &mut self.prepared else {
+            return self.client.query_typed_raw(sql, params.iter().zip(types.iter().cloned())).await;
+        };
+        if !prepared.contains_key(sql) {
+            if prepared.len() >= STATEMENT_CACHE {
+                prepared.clear();
+            }
+            let statement = self.client.prepare_typed(sql, types).await?;
+            prepared.insert(sql.to_owned(), statement);
+        }
+        self.client.query_raw(&prepared[sql], params).await
+    }
+}
+
+async fn collect(statement: &Statement, stream: RowStream) -> Result<Reply> {
+    let mut sink = RowSink::new(&statement.returns);
+    let mut stream = pin!(stream);
+    while let Some(row) = stream.try_next().await.map_err(|error| translate(&error))? {
+        for (at, (builder, column)) in sink.columns.iter_mut().zip(&statement.returns).enumerate() {
+            let field: Option<Field<'_>> = row.try_get(at).map_err(|error| translate(&error))?;
+            append(builder, column, field)?;
+        }
+        sink.end_row();
+    }
+    Ok(Reply { affected: stream.rows_affected().unwrap_or(0), rows: sink.finish()? })
+}
+
+fn encode_params(statement: &Statement) -> Result<(Vec<Encoded>, Vec<Type>)> {
+    if let Some(batch) = &statement.rows {
+        let fields = batch.schema_ref().fields();
+        let types: Vec<Type> = fields.iter().map(|field| arrow_type(field.data_type())).collect();
+        let values = encode_rows(batch)?.into_iter().map(Encoded).collect();
+        return Ok((values, types.iter().cloned().cycle().take(types.len() * batch.num_rows()).collect()));
+    }
+    let encoded = statement.params.iter().map(|param| Encoded(encode_param(param))).collect();
+    Ok((encoded, statement.params.iter().map(param_type).collect()))
+}
+
+fn scale(ty: &LogicalType) -> u8 {
+    match ty {
+        LogicalType::Decimal { scale, .. } => *scale,
+        _ => 0,
+    }
+}
+
+fn encode_param(param: &Param) -> Option<BytesMut> {
+    match &param.value {
+        ParamValue::One(value) => encode_value(value, scale(&param.ty)),
+        ParamValue::Many(values) => Some(encode_array(&param.ty, values)),
+    }
+}
+
+/// `array_recv`: dimensions, null flag, element OID, length and lower bound, elements.
+fn encode_array(ty: &LogicalType, values: &[Value<'static>]) -> BytesMut {
+    use bytes::BufMut;
+    let mut out = BytesMut::new();
+    out.put_i32(1);
+    out.put_i32(0);
+    out.put_u32(scalar_type(ty).oid());
+    // At most MAX_LIST values get here, each far below 2 GiB.
+    out.put_i32(i32::try_from(values.len()).unwrap_or(i32::MAX));
+    out.put_i32(1);
+    for value in values {
+        match encode_value(value, scale(ty)) {
+            None => out.put_i32(-1),
+            Some(bytes) => {
+                out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+                out.put_slice(&bytes);
+            }
+        }
+    }
+    out
+}
+
+fn scalar_type(ty: &LogicalType) -> Type {
+    match ty {
+        LogicalType::Bool => Type::BOOL,
+        LogicalType::Int => Type::INT8,
+        LogicalType::Float => Type::FLOAT8,
+        LogicalType::Decimal { .. } => Type::NUMERIC,
+        LogicalType::Text { .. } => Type::TEXT,
+        LogicalType::Bytes => Type::BYTEA,
+        LogicalType::Uuid => Type::UUID,
+        LogicalType::Instant => Type::TIMESTAMPTZ,
+        LogicalType::WallTime => Type::TIMESTAMP,
+    }
+}
+
+fn param_type(param: &Param) -> Type {
+    let scalar = scalar_type(&param.ty);
+    match param.value {
+        ParamValue::One(_) => scalar,
+        ParamValue::Many(_) => array_type(&scalar),
+    }
+}
+
+fn array_type(scalar: &Type) -> Type {
+    let arrays = [
+        Type::BOOL_ARRAY,
+        Type::INT8_ARRAY,
+        Type::FLOAT8_ARRAY,
+        Type::NUMERIC_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::BYTEA_ARRAY,
+        Type::UUID_ARRAY,
+        Type::TIMESTAMPTZ_ARRAY,
+        Type::TIMESTAMP_ARRAY,
+    ];
+    let of_scalar = |array: &Type| matches!(array.kind(), Kind::Array(element) if element == scalar);
+    arrays.into_iter().find(of_scalar).unwrap_or(Type::UNKNOWN)
+}
+
+fn arrow_type(ty: &arrow_schema::DataType) -> Type {
+    use arrow_schema::DataType as D;
+    match ty {
+        D::Boolean => Type::BOOL,
+        D::Int64 => Type::INT8,
+        D::Float64 => Type::FLOAT8,
+        D::Decimal128(..) => Type::NUMERIC,
+        D::Utf8 => Type::TEXT,
+        D::Binary => Type::BYTEA,
+        D::FixedSizeBinary(_) => Type::UUID,
+        D::Timestamp(_, Some(_)) => Type::TIMESTAMPTZ,
+        _ => Type::TIMESTAMP,
+    }
+}
+
+impl Driver for PostgresDriver {
+    fn run<'a>(&'a mut self, statement: &'a Statement) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            let plain = statement.params.is_empty() && statement.rows.is_none() && statement.returns.is_empty();
+            if plain { self.run_plain(statement).await } else { self.run_typed(statement).await }
+        })
+    }
+
+    fn copy_in<'a>(&'a mut self, statement: &'a Statement, chunks: Chunks) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            let sink = match self.client.copy_in::<_, Bytes>(statement.sql.as_str()).await {
+                Ok(sink) => sink,
+                Err(error) => {
+                    self.out_of_step = true;
+                    return Err(translate(&error));
+                }
+            };
+            let mut sink = pin!(sink);
+            for message in copy_stream(chunks) {
+                // A refused value ends the stream here: dropping the sink makes the server forget all of it.
+                let message = message?;
+                if sink.as_mut().feed(message).await.is_err() {
+                    // The server has given up; its reason comes with the answer to the end of the stream.
+                    break;
+                }
+            }
+            let affected =
+                sink.finish().await.map_err(|error| if error.is_closed() { lost() } else { translate(&error) })?;
+            Ok(Reply { affected, rows: RowSink::new(&[]).finish()? })
+        })
+    }
+
+    fn interrupt(&self) -> BoxFuture<'static, ()> {
+        let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+        Box::pin(async move {
+            if let Err(error) = token.cancel_query(tls).await {
+                tracing::debug!(%error, "a cancel request did not reach PostgreSQL");
+            }
+        })
+    }
+
+    fn is_closed(&self) -> bool {
+        self.client.is_closed() || self.out_of_step
+    }
+
+    fn close(self: Box<Self>) {
+        self.task.abort();
+    }
+}
+
+/// The encoder refused a value although the batch was checked: nothing of the stream may be kept.
+impl Drop for PostgresDriver {
+    fn drop(&mut self) {
+        if self.out_of_step {
+            self.task.abort();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_has_an_array() {
+        let ty = LogicalType::Decimal { precision: 3, scale: 1 };
+        for ty in [
+            LogicalType::Bool,
+            LogicalType::Int,
+            LogicalType::Float,
+            ty,
+            LogicalType::Bytes,
+            LogicalType::Uuid,
+            LogicalType::Instant,
+            LogicalType::WallTime,
+        ] {
+            assert_ne!(array_type(&scalar_type(&ty)), Type::UNKNOWN);
+        }
+    }
+
+    #[test]
+    fn an_error_type_is_small_enough_to_return() {
+        assert!(size_of::<dataflow_core::Error>() <= 16);
+    }
+}

@@ -1,0 +1,10 @@
+//! What only PostgreSQL has: its wire formats, its COPY, its errors.
+
+mod connector;
+mod decode;
+mod driver;
+pub(crate) mod encode;
+mod error;
+mod tls;
+
+pub(crate) use connector::PostgresConnector;

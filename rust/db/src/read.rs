@@ -1,0 +1,53 @@
+//! The read funnel: every row that leaves the database passes here.
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use dataflow_core::dialect::Statement;
+use dataflow_core::filter::Filter;
+use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan};
+use dataflow_core::{Error, Result};
+
+use crate::database::{Context, Database, Table};
+use crate::driver::Access;
+use crate::execute::{Label, run};
+use crate::fetch::prove_tenant;
+use crate::session::Effect;
+
+impl Database {
+    /// The rows of a plan, in the table's own columns.
+    pub async fn read(&self, table: &Table, plan: ReadPlan, context: &Context) -> Result<RecordBatch> {
+        self.query(table, Plan::Read(plan), context).await
+    }
+
+    pub async fn count(&self, table: &Table, filter: Filter, context: &Context) -> Result<i64> {
+        let plan = Plan::Count { table: std::sync::Arc::clone(&table.schema), filter };
+        let rows = self.query(table, plan, context).await?;
+        let counts = rows.column(0).as_primitive::<Int64Type>();
+        counts.iter().next().flatten().ok_or_else(|| Error::internal("a count returned no row"))
+    }
+
+    async fn query(&self, table: &Table, plan: Plan, context: &Context) -> Result<RecordBatch> {
+        let scoped = ScopedPlan::new(plan, &context.scope())?;
+        self.make_ready(table, context).await?;
+        let limits = context.limits();
+        let dialect = self.dialect(&limits).await?;
+        let statement = Statement::query(dialect.as_ref(), &scoped)?;
+        let label = Label::new(&scoped, self.events());
+        let reply = match &context.transaction {
+            Some(transaction) => {
+                let mut held = transaction.hold(&limits).await?;
+                let reply = run(held.session()?, &statement, Effect::Nothing, &limits, &label).await;
+                if reply.is_err() {
+                    held.abort();
+                }
+                reply
+            }
+            None => {
+                let mut session = self.session(Access::Read, &limits).await?;
+                run(&mut session, &statement, Effect::Nothing, &limits, &label).await
+            }
+        };
+        prove_tenant(reply?.rows, statement.tenant.as_ref())
+    }
+}

@@ -1,0 +1,213 @@
+//! Transactions over one held session: begin, savepoints, and the three ways to end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use dataflow_core::dialect::{Isolation, Statement};
+use dataflow_core::event::Event;
+use dataflow_core::{Error, ErrorKind, Outcome, Result};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::database::Database;
+use crate::driver::Access;
+use crate::event::EventBus;
+use crate::execute::{begin, commit, control, rollback};
+use crate::session::{Effect, Limits, Session};
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Begin {
+    /// None: the server's default.
+    pub isolation: Option<Isolation>,
+    pub read_only: bool,
+    /// Bounds the whole transaction; what runs when it expires is cancelled.
+    pub timeout: Option<Duration>,
+}
+
+pub struct Transaction {
+    held: Mutex<Held>,
+    isolation: Option<Isolation>,
+    read_only: bool,
+    deadline: Option<Instant>,
+    next_savepoint: AtomicU32,
+    events: EventBus,
+}
+
+/// What the operations of a transaction share, one at a time.
+pub(crate) struct Held {
+    /// None once the transaction has ended.
+    session: Option<Session>,
+    /// An error left the server's transaction unusable until a savepoint is rolled back to.
+    ///
+    /// PostgreSQL demands this; the other databases are held to it, so that a program means the same on all.
+    aborted: bool,
+    /// Told after the commit.
+    pending: Vec<Event>,
+}
+
+impl Held {
+    pub fn session(&mut self) -> Result<&mut Session> {
+        self.session.as_mut().ok_or_else(ended)
+    }
+
+    pub fn abort(&mut self) {
+        self.aborted = true;
+    }
+
+    pub fn after_commit(&mut self, event: Event) {
+        self.pending.push(event);
+    }
+}
+
+fn ended() -> Error {
+    Error::new(ErrorKind::TransactionState, "this transaction has ended")
+}
+
+fn aborted() -> Error {
+    Error::new(ErrorKind::TransactionAborted, "an earlier error ended this transaction; nothing of it will be kept")
+        .hint("let the error leave the `with` block, or wrap the part that may fail in a nested db.transaction()")
+        .outcome(Outcome::RolledBack)
+}
+
+impl Transaction {
+    pub async fn begin(db: &Database, options: Begin, cancel: CancellationToken) -> Result<Arc<Self>> {
+        let started = Instant::now();
+        let limits = Limits { cancel, deadline: options.timeout.map(|timeout| started + timeout) };
+        let dialect = db.dialect(&limits).await?;
+        let access = if options.read_only { Access::Read } else { Access::Write };
+        let mut session = db.session(access, &limits).await?;
+        let isolation = begin(&mut session, dialect.as_ref(), &options, &limits).await?;
+        let events = db.events().clone();
+        events.emit(|| transaction_event("begin", started));
+        Ok(Arc::new(Transaction {
+            held: Mutex::new(Held { session: Some(session), aborted: false, pending: Vec::new() }),
+            isolation,
+            read_only: options.read_only,
+            deadline: limits.deadline,
+            next_savepoint: AtomicU32::new(0),
+            events,
+        }))
+    }
+
+    /// The level the server reported; None where none was asked for.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.isolation
+    }
+
+    pub fn read_only(&self) -> bool {
+        self.read_only
+    }
+
+    pub(crate) fn limits(&self, cancel: CancellationToken) -> Limits {
+        Limits { cancel, deadline: self.deadline }
+    }
+
+    /// The session for one operation; operations of one transaction take turns.
+    pub(crate) async fn hold(&self, limits: &Limits) -> Result<MutexGuard<'_, Held>> {
+        let held = self.turn(limits).await?;
+        if held.session.is_none() {
+            return Err(ended());
+        }
+        if held.aborted {
+            return Err(aborted());
+        }
+        Ok(held)
+    }
+
+    async fn turn(&self, limits: &Limits) -> Result<MutexGuard<'_, Held>> {
+        tokio::select! {
+            biased;
+            held = self.held.lock() => Ok(held),
+            () = limits.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled")),
+        }
+    }
+
+    /// # Errors
+    /// `TransactionAborted` when an earlier error ended it, `CommitOutcomeUnknown` when the answer was lost.
+    pub async fn commit(&self, cancel: CancellationToken) -> Result<()> {
+        let started = Instant::now();
+        let limits = self.limits(cancel);
+        let mut held = self.turn(&limits).await?;
+        let mut session = held.session.take().ok_or_else(ended)?;
+        if held.aborted {
+            rollback(&mut session, &limits).await.ok();
+            self.events.emit(|| transaction_event("rollback", started));
+            return Err(aborted());
+        }
+        let result = commit(&mut session, &limits).await;
+        let action = match &result {
+            Ok(()) => "commit",
+            Err(error) if error.detail().outcome == Some(Outcome::Committed) => "commit",
+            Err(error) if error.detail().outcome == Some(Outcome::Unknown) => "unknown",
+            Err(_) => "rollback",
+        };
+        let pending = std::mem::take(&mut held.pending);
+        if action == "commit" {
+            pending.into_iter().for_each(|event| self.events.emit(|| event));
+        }
+        self.events.emit(|| transaction_event(action, started));
+        result
+    }
+
+    /// Ends the transaction without a trace; never fails for a connection that is gone, which rolls back too.
+    pub async fn rollback(&self, cancel: CancellationToken) -> Result<()> {
+        let started = Instant::now();
+        let limits = Limits { cancel, deadline: None };
+        let mut held = self.turn(&limits).await?;
+        held.pending.clear();
+        let Some(mut session) = held.session.take() else {
+            return Ok(());
+        };
+        let result = rollback(&mut session, &limits).await;
+        self.events.emit(|| transaction_event("rollback", started));
+        match result {
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            // Any other failure has closed the connection, and the server rolls back what it finds open.
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets a savepoint and returns its level.
+    pub async fn savepoint(&self, cancel: CancellationToken) -> Result<u32> {
+        let level = self.next_savepoint.fetch_add(1, Ordering::Relaxed) + 1;
+        self.savepoint_control(cancel, format!("SAVEPOINT dataflow_{level}"), "savepoint", false).await?;
+        Ok(level)
+    }
+
+    pub async fn release(&self, level: u32, cancel: CancellationToken) -> Result<()> {
+        self.savepoint_control(cancel, format!("RELEASE SAVEPOINT dataflow_{level}"), "release", false).await
+    }
+
+    /// Undoes what came after the savepoint; the transaction is usable again, if its connection lives.
+    pub async fn rollback_to(&self, level: u32, cancel: CancellationToken) -> Result<()> {
+        self.savepoint_control(cancel, format!("ROLLBACK TO SAVEPOINT dataflow_{level}"), "rollback_to", true).await
+    }
+
+    async fn savepoint_control(
+        &self,
+        cancel: CancellationToken,
+        sql: String,
+        action: &'static str,
+        heals: bool,
+    ) -> Result<()> {
+        let started = Instant::now();
+        let limits = self.limits(cancel);
+        let mut held = self.turn(&limits).await?;
+        if held.aborted && !heals {
+            return Err(aborted());
+        }
+        let statement = Statement::unscoped(sql, "a savepoint");
+        let result = control(held.session()?, &statement, Effect::Nothing, &limits).await;
+        held.aborted = result.is_err();
+        self.events.emit(|| transaction_event(action, started));
+        result
+    }
+}
+
+fn transaction_event(action: &'static str, started: Instant) -> Event {
+    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    Event::Transaction { action, duration_us }
+}

@@ -1,0 +1,195 @@
+//! Automatic keys: given ones are kept, missing ones generated, and the generator stays above the largest.
+//!
+//! MariaDB and a sole SQLite key do all of it by themselves. PostgreSQL's identity does not move after
+//! explicit values and takes no null; SQLite generates nothing behind a tenant.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
+use arrow_schema::{Field, Schema};
+use dataflow_core::dialect::{Dialect, Param, ParamValue, Statement};
+use dataflow_core::schema::{TableSchema, arrow_field};
+use dataflow_core::types::LogicalType;
+use dataflow_core::value::Value;
+use dataflow_core::{Error, Result};
+
+use crate::execute::query;
+use crate::fetch::text_cell;
+use crate::schema::{META, meta_exists, put_meta};
+use crate::session::{Limits, Session};
+
+/// What is known of the keys of an append, and the ids allocated for it.
+#[derive(Clone, Debug)]
+pub(super) struct KeyWork {
+    automatic: bool,
+    multi_tenant: bool,
+    /// Rows without a key.
+    missing: usize,
+    largest_given: Option<i64>,
+    /// Ids for the rows without key, where the database does not give them by itself.
+    ids: Arc<[i64]>,
+    used: usize,
+}
+
+impl KeyWork {
+    /// `keys`: the key column of every batch that has one; `rows`: of all batches.
+    pub fn new(table: &TableSchema, keys: &[ArrayRef], rows: usize) -> Self {
+        let mut work = KeyWork {
+            automatic: table.automatic_key,
+            multi_tenant: table.multi_tenant,
+            missing: 0,
+            largest_given: None,
+            ids: Arc::from([]),
+            used: 0,
+        };
+        if work.automatic {
+            let given = || keys.iter().flat_map(|keys| keys.as_primitive::<Int64Type>().iter().flatten());
+            work.missing = rows - given().count();
+            work.largest_given = given().max();
+        }
+        work
+    }
+
+    /// Whether [`Self::prepare`] has anything to send.
+    pub fn needs_statements(&self, dialect: &dyn Dialect) -> bool {
+        self.automatic
+            && match dialect.name() {
+                "postgres" => self.largest_given.is_some(),
+                "sqlite" => self.multi_tenant,
+                _ => false,
+            }
+    }
+
+    /// Moves the generator above the given keys and takes ids for the missing ones, on the append's own session.
+    pub async fn prepare(
+        &mut self,
+        session: &mut Session,
+        dialect: &dyn Dialect,
+        table: &TableSchema,
+        limits: &Limits,
+    ) -> Result<()> {
+        if !self.needs_statements(dialect) {
+            return Ok(());
+        }
+        self.used = 0;
+        self.ids = match dialect.name() {
+            "postgres" => self.raise_identity(session, dialect, table, limits).await?,
+            _ => self.take_range(session, dialect, table, limits).await?,
+        };
+        Ok(())
+    }
+
+    /// Small gaps are crossed by `nextval`, which no concurrent writer can turn back; only a jump sets the value.
+    async fn raise_identity(
+        &self,
+        session: &mut Session,
+        dialect: &dyn Dialect,
+        table: &TableSchema,
+        limits: &Limits,
+    ) -> Result<Arc<[i64]>> {
+        let text = |value: &str| Param {
+            ty: LogicalType::Text { max_length: None },
+            value: ParamValue::One(Value::Text(value.to_owned().into())),
+        };
+        let int = |value: i64| Param { ty: LogicalType::Int, value: ParamValue::One(Value::Int(value)) };
+        let sequence = "pg_get_serial_sequence($1, $2)::regclass";
+        let mut raise = Statement::unscoped(
+            format!(
+                "SELECT CASE WHEN gap > 1000 THEN setval(seq, $3) ELSE (SELECT max(nextval(seq)) FROM generate_series(1, gap)) END \
+                 FROM (SELECT seq, $3 - coalesce(pg_sequence_last_value(seq), 0) AS gap FROM (SELECT {sequence} AS seq) AS s) AS g WHERE gap > 0"
+            ),
+            "the generator of a table's keys",
+        )
+        .returning(&[("last", LogicalType::Int)]);
+        let (name, key) = (dialect.qualified(&table.table), table.key_column().name.as_str());
+        raise.params = vec![text(&name), text(key), int(self.largest_given.unwrap_or(0))];
+        query(session, &raise, limits).await?;
+        if self.missing == 0 {
+            return Ok(Arc::from([]));
+        }
+        let mut take = Statement::unscoped(
+            format!("SELECT nextval({sequence}) FROM generate_series(1, $3)"),
+            "the generator of a table's keys",
+        )
+        .returning(&[("id", LogicalType::Int)]);
+        take.params = vec![text(&name), text(key), int(i64::try_from(self.missing).unwrap_or(i64::MAX))];
+        let rows = query(session, &take, limits).await?;
+        Ok(rows.column(0).as_primitive::<Int64Type>().values().iter().copied().collect())
+    }
+
+    /// Takes the next ids from our own counter; the append's transaction is the only writer.
+    async fn take_range(
+        &self,
+        session: &mut Session,
+        dialect: &dyn Dialect,
+        table: &TableSchema,
+        limits: &Limits,
+    ) -> Result<Arc<[i64]>> {
+        let key = dialect.quote(&table.key_column().name);
+        let largest = Statement::unscoped(
+            format!("SELECT coalesce(max({key}), 0) FROM {}", dialect.qualified(&table.table)),
+            "ids are unique over all tenants",
+        )
+        .returning(&[("largest", LogicalType::Int)]);
+        let stored = query(session, &largest, limits).await?.column(0).as_primitive::<Int64Type>().value(0);
+        let counter = format!("sequence.{}", table.table);
+        let counted = match meta_exists(session, dialect, limits).await? {
+            false => None,
+            true => Some(read_counter(session, dialect, &counter, limits).await?),
+        };
+        let last = stored.max(counted.unwrap_or(0)).max(self.largest_given.unwrap_or(0));
+        let end = i64::try_from(self.missing).ok().and_then(|missing| last.checked_add(missing));
+        let end = end.ok_or_else(|| Error::internal("the keys of the table are used up"))?;
+        if counted.is_some_and(|counted| counted != end) {
+            put_meta(session, dialect, &counter, &end.to_string(), limits).await?;
+        }
+        Ok((last + 1..=end).collect())
+    }
+
+    /// Fills the rows without key with the ids taken for them.
+    pub fn apply(&mut self, table: &TableSchema, batch: RecordBatch) -> Result<RecordBatch> {
+        let name = &table.key_column().name;
+        if self.ids.is_empty() || !self.automatic {
+            return Ok(batch);
+        }
+        let given = batch.column_by_name(name).map(|keys| keys.as_primitive::<Int64Type>());
+        let mut take = || {
+            let id = self.ids.get(self.used).copied();
+            self.used += 1;
+            id.ok_or_else(|| Error::internal("more rows without key than ids"))
+        };
+        let keys = (0..batch.num_rows()).map(|row| match given {
+            Some(keys) if keys.is_valid(row) => Ok(keys.value(row)),
+            _ => take(),
+        });
+        let keys: Int64Array = keys.collect::<Result<Vec<i64>>>()?.into();
+        replace_key(table, &batch, Arc::new(keys))
+    }
+}
+
+async fn read_counter(session: &mut Session, dialect: &dyn Dialect, counter: &str, limits: &Limits) -> Result<i64> {
+    let [key, value] = ["key", "value"].map(|name| dialect.quote(name));
+    let text = LogicalType::Text { max_length: None };
+    let sql =
+        format!("SELECT {value} FROM {} WHERE {key} = {}", dialect.qualified(META), dialect.placeholder(1, &text));
+    let statement = Statement::unscoped(sql, "our own table").with_text(counter).returning(&[("value", text)]);
+    let rows = query(session, &statement, limits).await?;
+    Ok(text_cell(&rows, 0).parse().unwrap_or(0))
+}
+
+/// The batch with the key column in its place among the table's columns.
+fn replace_key(table: &TableSchema, batch: &RecordBatch, keys: ArrayRef) -> Result<RecordBatch> {
+    let key = table.key_column();
+    let mut columns: Vec<(Arc<Field>, ArrayRef)> = Vec::with_capacity(batch.num_columns() + 1);
+    for column in &table.columns {
+        if column.name == key.name {
+            columns.push((Arc::new(arrow_field(key)), Arc::clone(&keys)));
+        } else if let Some((at, field)) = batch.schema_ref().column_with_name(&column.name) {
+            columns.push((Arc::new(field.clone()), Arc::clone(batch.column(at))));
+        }
+    }
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::internal(error.to_string()))
+}

@@ -1,0 +1,204 @@
+//! The engine: one database of one `DataFlow`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dataflow_core::dialect::Isolation;
+use dataflow_core::schema::{ColumnSchema, TableSchema};
+use dataflow_core::types::LogicalType;
+use dataflow_core::value::Value;
+use dataflow_core::{Error, ErrorKind};
+use dataflow_db::{Begin, Context, Database, EventBus, EventReceiver, Transaction};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::error::{OrRaise, to_py};
+use crate::event::{Observers, dispatch};
+use crate::operation::{Output, Promise, PyOperation};
+use crate::table::PyTable;
+use crate::{options, raw, runtime};
+
+/// One column: (name, type, precision or length, scale, nullable, has_default, default).
+type ColumnTuple<'py> = (String, String, Option<u32>, Option<u8>, bool, bool, Bound<'py, PyAny>);
+
+#[pyclass(frozen, name = "Engine", module = "dataflow._core")]
+pub struct PyEngine {
+    database: Option<Arc<Database>>,
+    /// Until the first observer comes.
+    receiver: Mutex<Option<EventReceiver>>,
+    observers: Observers,
+}
+
+impl PyEngine {
+    fn database(&self) -> &Arc<Database> {
+        match &self.database {
+            Some(database) => database,
+            // Only `drop` takes it out.
+            None => unreachable!("the engine is being dropped"),
+        }
+    }
+}
+
+#[pymethods]
+impl PyEngine {
+    #[new]
+    fn new(py: Python<'_>, url: &str, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let (events, receiver) = EventBus::new();
+        let database = Database::open(url, options::read(options)?, events).or_raise(py)?;
+        Ok(PyEngine {
+            database: Some(Arc::new(database)),
+            receiver: Mutex::new(Some(receiver)),
+            observers: Observers::default(),
+        })
+    }
+
+    #[getter]
+    fn dialect(&self) -> &'static str {
+        self.database().dialect_name()
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "Python values arrive owned")]
+    fn table(
+        &self,
+        py: Python<'_>,
+        model: String,
+        table: String,
+        columns: Vec<ColumnTuple<'_>>,
+        key: &str,
+        automatic_key: bool,
+        multi_tenant: bool,
+    ) -> PyResult<PyTable> {
+        let columns = columns.iter().map(|column| self.column(py, column)).collect::<PyResult<Vec<_>>>()?;
+        let key = columns.iter().position(|column| column.name == key).unwrap_or(columns.len());
+        let schema = TableSchema { model, table, columns, key, automatic_key, multi_tenant }.checked().or_raise(py)?;
+        Ok(PyTable::new(Arc::clone(self.database()), schema))
+    }
+
+    fn begin(
+        &self,
+        py: Python<'_>,
+        isolation: Option<&str>,
+        read_only: bool,
+        timeout_s: Option<f64>,
+    ) -> PyResult<PyOperation> {
+        let isolation = isolation
+            .map(|name| Isolation::parse(name).ok_or_else(|| PyValueError::new_err("isolation")))
+            .transpose()?;
+        let timeout = timeout_s
+            .map(Duration::try_from_secs_f64)
+            .transpose()
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let database = Arc::clone(self.database());
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move {
+                let begun = Transaction::begin(&database, Begin { isolation, read_only, timeout }, cancel).await?;
+                Ok(Output::Transaction(begun))
+            })
+        })
+    }
+
+    fn capabilities(&self, py: Python<'_>) -> PyResult<PyOperation> {
+        let database = Arc::clone(self.database());
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            let context = Context { cancel, ..Context::default() };
+            Box::pin(async move { Ok(Output::Capabilities(database.capabilities(&context).await?)) })
+        })
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<PyOperation> {
+        let database = Arc::clone(self.database());
+        PyOperation::new(py, Promise::Reads, |_cancel| {
+            Box::pin(async move {
+                database.close();
+                Ok(Output::Nothing)
+            })
+        })
+    }
+
+    fn listen(&self, py: Python<'_>, kind: String, observer: Py<PyAny>) -> PyResult<()> {
+        self.observers.lock().unwrap_or_else(PoisonError::into_inner).push((kind, observer));
+        self.database().events().activate();
+        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match receiver {
+            Some(receiver) => dispatch(receiver, Arc::clone(&self.observers))
+                .map_err(|error| to_py(py, &Error::internal(format!("no thread: {error}")))),
+            None => Ok(()),
+        }
+    }
+
+    fn unlisten(&self, py: Python<'_>, kind: &str, observer: &Bound<'_, PyAny>) {
+        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = observers.iter().position(|(wanted, known)| wanted == kind && known.bind(py).is(observer)) {
+            observers.remove(at);
+        }
+    }
+
+    #[getter]
+    fn dropped_events(&self) -> u64 {
+        self.database().events().dropped()
+    }
+
+    fn pool_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (name, count) in ["open", "idle", "waiting", "size"].into_iter().zip(self.database().pool_status()) {
+            dict.set_item(name, count)?;
+        }
+        Ok(dict)
+    }
+}
+
+impl PyEngine {
+    fn column(&self, py: Python<'_>, column: &ColumnTuple<'_>) -> PyResult<ColumnSchema> {
+        let (name, ty, first, scale, nullable, has_default, default) = column;
+        let ty = logical_type(ty, *first, *scale).ok_or_else(|| PyValueError::new_err(format!("type of {name}")))?;
+        let default = if *has_default { Some(self.default(py, name, &ty, *nullable, default)?) } else { None };
+        Ok(ColumnSchema { name: name.clone(), ty, nullable: *nullable, default })
+    }
+
+    fn default(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        ty: &LogicalType,
+        nullable: bool,
+        given: &Bound<'_, PyAny>,
+    ) -> PyResult<Value<'static>> {
+        let value = ty.accept(raw::read(given)?, self.database().floats());
+        let value =
+            value.map(Value::into_owned).map_err(|error| error.path(format!("default of {name}"))).or_raise(py)?;
+        if value == Value::Null && !nullable {
+            let error = Error::new(
+                ErrorKind::InvalidModel,
+                format!("the default of `{name}` is None and the field takes none"),
+            )
+            .hint(format!("declare `{name}` as `… | None`"));
+            return Err(to_py(py, &error));
+        }
+        Ok(value)
+    }
+}
+
+fn logical_type(name: &str, first: Option<u32>, scale: Option<u8>) -> Option<LogicalType> {
+    Some(match name {
+        "bool" => LogicalType::Bool,
+        "int" => LogicalType::Int,
+        "float" => LogicalType::Float,
+        "decimal" => LogicalType::Decimal { precision: u8::try_from(first?).ok()?, scale: scale? },
+        "text" => LogicalType::Text { max_length: first },
+        "bytes" => LogicalType::Bytes,
+        "uuid" => LogicalType::Uuid,
+        "instant" => LogicalType::Instant,
+        "walltime" => LogicalType::WallTime,
+        _ => return None,
+    })
+}
+
+/// In a fork the connections belong to the parent: they are left alone, not closed.
+impl Drop for PyEngine {
+    fn drop(&mut self) {
+        if runtime::is_forked() {
+            std::mem::forget(self.database.take());
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One operation with two doors: `wait` for synchronous callers, `start` and `take` for asyncio.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use dataflow_core::schema::TableSchema;
+use dataflow_core::{Error, Outcome, Result};
+use dataflow_db::{Capabilities, Transaction};
+use futures_util::future::BoxFuture;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyType};
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::PyBatch;
+use crate::error::to_py;
+use crate::runtime::process;
+use crate::transaction::PyTransaction;
+
+/// What an operation brings back, still without Python.
+pub enum Output {
+    Nothing,
+    Count(i64),
+    Batch(arrow_array::RecordBatch, Arc<TableSchema>),
+    Transaction(Arc<Transaction>),
+    Capabilities(Capabilities),
+}
+
+enum State {
+    New(BoxFuture<'static, Result<Output>>),
+    Running,
+    Settled(Result<Output>),
+    Taken,
+}
+
+/// What an operation means for the data when it succeeds, for `outcome`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Promise {
+    Reads,
+    Commits,
+}
+
+#[pyclass(frozen, name = "Operation", module = "dataflow._core")]
+pub struct PyOperation {
+    state: Arc<Mutex<State>>,
+    outcome: Arc<Mutex<Option<Outcome>>>,
+    promise: Promise,
+    cancel: CancellationToken,
+}
+
+impl PyOperation {
+    /// `make` gets the token that will cancel the operation.
+    pub fn new(
+        py: Python<'_>,
+        promise: Promise,
+        make: impl FnOnce(CancellationToken) -> BoxFuture<'static, Result<Output>>,
+    ) -> PyResult<Self> {
+        let cancel = process().map_err(|error| to_py(py, &error))?.token();
+        let future = make(cancel.clone());
+        Ok(PyOperation { state: Arc::new(Mutex::new(State::New(future))), outcome: Arc::default(), promise, cancel })
+    }
+
+    fn begin(&self, py: Python<'_>) -> PyResult<BoxFuture<'static, Result<Output>>> {
+        match std::mem::replace(&mut *lock(&self.state), State::Running) {
+            State::New(future) => Ok(future),
+            other => {
+                *lock(&self.state) = other;
+                Err(to_py(py, &Error::internal("an operation was begun twice")))
+            }
+        }
+    }
+}
+
+/// A panic while the lock was held leaves plain data behind: it is as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn outcome_of(promise: Promise, result: &Result<Output>) -> Option<Outcome> {
+    match result {
+        Ok(_) if promise == Promise::Commits => Some(Outcome::Committed),
+        Ok(_) => None,
+        Err(error) => error.detail().outcome,
+    }
+}
+
+fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
+    match result.map_err(|error| to_py(py, &error))? {
+        Output::Nothing => Ok(py.None()),
+        Output::Count(count) => Ok(count.into_pyobject(py)?.into_any().unbind()),
+        Output::Batch(batch, table) => Ok(Py::new(py, PyBatch::new(batch, table))?.into_any()),
+        Output::Transaction(transaction) => Ok(Py::new(py, PyTransaction::new(transaction))?.into_any()),
+        Output::Capabilities(facts) => {
+            let dict = PyDict::new(py);
+            dict.set_item("server", facts.server)?;
+            dict.set_item("version", facts.version)?;
+            dict.set_item("returning", facts.returning)?;
+            dict.set_item("local_infile", facts.local_infile)?;
+            dict.set_item("wal_level", facts.wal_level)?;
+            dict.set_item("role", facts.role)?;
+            dict.set_item("row_security", facts.row_security)?;
+            Ok(dict.into_any().unbind())
+        }
+    }
+}
+
+#[pymethods]
+impl PyOperation {
+    #[classmethod]
+    fn __class_getitem__(class: &Bound<'_, PyType>, _item: &Bound<'_, PyAny>) -> Py<PyType> {
+        class.clone().unbind()
+    }
+
+    fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let process = process().map_err(|error| to_py(py, &error))?;
+        let (result, interrupted) = process.wait(py, self.begin(py)?, &self.cancel);
+        *lock(&self.state) = State::Taken;
+        let outcome = outcome_of(self.promise, &result);
+        *lock(&self.outcome) = outcome;
+        match interrupted {
+            None => to_python(py, result),
+            Some(signal) => {
+                signal.value(py).setattr("outcome", outcome.map(Outcome::name))?;
+                Err(signal)
+            }
+        }
+    }
+
+    fn start(&self, py: Python<'_>, r#loop: Py<PyAny>, done: Py<PyAny>) -> PyResult<()> {
+        let process = process().map_err(|error| to_py(py, &error))?;
+        let (state, outcome, promise) = (Arc::clone(&self.state), Arc::clone(&self.outcome), self.promise);
+        process.start_for_loop(self.begin(py)?, r#loop, done, move |result| {
+            *lock(&outcome) = outcome_of(promise, &result);
+            *lock(&state) = State::Settled(result);
+        });
+        Ok(())
+    }
+
+    fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
+    fn take(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let state = std::mem::replace(&mut *lock(&self.state), State::Taken);
+        match state {
+            State::Settled(result) => to_python(py, result),
+            other => {
+                *lock(&self.state) = other;
+                Err(to_py(py, &Error::internal("the result of an operation that has not settled")))
+            }
+        }
+    }
+
+    #[getter]
+    fn outcome(&self) -> Option<&'static str> {
+        lock(&self.outcome).map(Outcome::name)
+    }
+}
+
+/// Nobody will take the result: the operation ends soon, by the same rules as a cancelled one.
+impl Drop for PyOperation {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
