@@ -18,6 +18,7 @@ use crate::event::EventBus;
 use crate::pool::Pool;
 use crate::postgres::PostgresConnector;
 use crate::session::{Limits, Session};
+use crate::sqlite::SqliteConnector;
 use crate::transaction::Transaction;
 
 #[derive(Clone, Debug)]
@@ -180,6 +181,7 @@ fn connector(url: &str, options: &Options) -> Result<(Kind, Arc<dyn Connector>)>
             let connector = PostgresConnector::new(&server(5432)?, options.connect_timeout, options.statement_cache)?;
             (Kind::Postgres, Arc::new(connector))
         }
+        "sqlite" => (Kind::Sqlite, Arc::new(SqliteConnector::new(parse_sqlite(rest)?, options.connect_timeout)?)),
         _ => {
             return Err(Error::new(ErrorKind::UnknownScheme, "the URL's scheme names no database DataFlow knows")
                 .hint("use sqlite://, postgresql://, mysql:// or mariadb://"));

@@ -14,7 +14,7 @@ mod postgres;
 mod read;
 mod schema;
 mod session;
-
+mod sqlite;
 mod transaction;
 mod write;
 

@@ -180,8 +180,8 @@ fn tell_loops(receiver: &Receiver<Settled>) {
 
 fn tell(py: Python<'_>, settled: &Settled) {
     let call = || -> PyResult<()> {
-        let set = py.import("dataflow.query.bridge")?.getattr("settle")?;
-        settled.event_loop.bind(py).call_method1("call_soon_threadsafe", (set, &settled.done))?;
+        let set = settled.done.getattr(py, "set_result")?;
+        settled.event_loop.bind(py).call_method1("call_soon_threadsafe", (set, py.None()))?;
         Ok(())
     };
     // A closed loop has nobody left to tell (pyo3-async-runtimes#90).

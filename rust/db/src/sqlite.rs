@@ -1,0 +1,21 @@
+//! SQLite: a thread for each connection steps prepared statements on the raw handle that sqlx opened.
+//!
+//! [`driver`] is the asynchronous side and [`worker`] the thread; [`session`] runs statements there. Unsafe code is in
+//! [`handle`] (the connection) and [`statement`] (a prepared statement) only.
+
+mod bind;
+mod connector;
+mod datetime;
+mod decode;
+mod driver;
+mod error;
+mod foreign;
+mod handle;
+mod interrupt;
+mod session;
+mod statement;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub(crate) use connector::SqliteConnector;
