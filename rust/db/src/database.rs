@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::{Access, BulkForm, Capabilities, Connector};
 use crate::dsn::{parse_server, parse_sqlite};
 use crate::event::EventBus;
+use crate::mysql::MysqlConnector;
 use crate::pool::Pool;
 use crate::postgres::PostgresConnector;
 use crate::session::{Limits, Session};
@@ -131,6 +132,10 @@ impl Database {
         self.connector.bulk_form()
     }
 
+    pub(crate) fn max_statement_bytes(&self) -> Option<u64> {
+        self.connector.max_statement_bytes()
+    }
+
     pub(crate) async fn session(&self, access: Access, limits: &Limits) -> Result<Session> {
         self.reaper.get_or_init(async || self.pool.reap_idle(self.options.idle_timeout)).await;
         Session::acquire(&self.pool, access, limits).await
@@ -180,6 +185,10 @@ fn connector(url: &str, options: &Options) -> Result<(Kind, Arc<dyn Connector>)>
         "postgres" | "postgresql" => {
             let connector = PostgresConnector::new(&server(5432)?, options.connect_timeout, options.statement_cache)?;
             (Kind::Postgres, Arc::new(connector))
+        }
+        "mysql" | "mariadb" => {
+            let connector = MysqlConnector::new(server(3306)?, options.connect_timeout, options.statement_cache)?;
+            (Kind::Mysql, Arc::new(connector))
         }
         "sqlite" => (Kind::Sqlite, Arc::new(SqliteConnector::new(parse_sqlite(rest)?, options.connect_timeout)?)),
         _ => {

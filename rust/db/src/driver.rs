@@ -98,6 +98,11 @@ pub(crate) trait Connector: Send + Sync + 'static {
 
     fn bulk_form(&self) -> BulkForm;
 
+    /// Most bytes of one statement with its values, where the server has such a limit.
+    fn max_statement_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether readers and the one writer have pools of their own (SQLite file).
     fn single_writer(&self) -> bool {
         false

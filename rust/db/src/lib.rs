@@ -8,7 +8,8 @@ mod dsn;
 mod event;
 mod execute;
 mod fetch;
-
+mod mysql;
+mod planted;
 mod pool;
 mod postgres;
 mod read;

@@ -5,8 +5,11 @@
 //! session that is dropped in the middle of an exchange, or inside a transaction, closes its
 //! connection too: what goes back to the pool has ended its last exchange and has no transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use dataflow_core::dialect::Statement;
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 use deadpool::managed::Object;
@@ -16,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::driver::{Access, Capabilities, Chunks, Connector, Reply};
+use crate::planted::{Fault, planted};
 use crate::pool::{Lease, Pool};
 
 /// How long a cancelled exchange may take to end before its socket is closed.
@@ -119,6 +123,11 @@ impl Session {
                 self.finish(result, effect)
             }
             why = limits.reached() => {
+                if planted(Fault::ReuseCancelled) {
+                    drop(running);
+                    (self.exchanging, self.in_transaction) = (false, false);
+                    return Err(why);
+                }
                 let settled = settle(running, interrupt, effect).await;
                 if !(survives && settled.is_some()) {
                     self.discard("cancelled in the middle of an exchange");
@@ -154,7 +163,7 @@ impl Session {
         }
         match (result, effect) {
             (Ok(reply), _) => Ok(reply),
-            (Err(_), Effect::Write | Effect::Commit) if lost => Err(outcome_unknown()),
+            (Err(error), Effect::Write | Effect::Commit) if lost => lost_commit(error),
             (Err(error), _) => Err(error.outcome(Outcome::RolledBack)),
         }
     }
@@ -207,6 +216,16 @@ fn stopped_outcome(settled: Option<Result<Reply>>, effect: Effect) -> Outcome {
 fn gone() -> Error {
     Error::new(ErrorKind::TransactionAborted, "the connection of this transaction is gone; it was rolled back")
         .outcome(Outcome::RolledBack)
+}
+
+fn lost_commit(error: Error) -> Result<Reply> {
+    if planted(Fault::TrustLostCommit) {
+        return Ok(Reply { affected: 1, rows: RecordBatch::new_empty(Arc::new(Schema::empty())) });
+    }
+    if planted(Fault::DenyLostCommit) {
+        return Err(error.outcome(Outcome::RolledBack));
+    }
+    Err(outcome_unknown())
 }
 
 fn outcome_unknown() -> Error {

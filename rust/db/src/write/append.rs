@@ -251,14 +251,18 @@ impl Writer<'_> {
         Ok(Appended { rows, batch: self.returned(&stored)? })
     }
 
-    /// The rows one statement takes: all that its parameters allow, or any number where it is stepped.
+    /// The rows one statement takes: all that parameters and packet allow, or any number where it is stepped.
     fn statements(&self, batch: &RecordBatch) -> Vec<RecordBatch> {
-        let most = match self.db.bulk_form() {
-            BulkForm::Stepped => batch.num_rows(),
-            _ => (self.dialect.max_parameters() / batch.num_columns().max(1)).min(MULTI_ROW),
-        };
-        let most = most.max(1);
-        (0..batch.num_rows()).step_by(most).map(|at| batch.slice(at, most.min(batch.num_rows() - at))).collect()
+        if self.db.bulk_form() == BulkForm::Stepped {
+            return vec![batch.clone()];
+        }
+        let most = (self.dialect.max_parameters() / batch.num_columns().max(1)).clamp(1, MULTI_ROW);
+        let pieces = (0..batch.num_rows()).step_by(most).map(|at| batch.slice(at, most.min(batch.num_rows() - at)));
+        match self.db.max_statement_bytes() {
+            None => pieces.collect(),
+            // Half of it: a value may be a little longer on the wire than in memory.
+            Some(bytes) => pieces.flat_map(|piece| split_by_bytes(piece, bytes / 2)).collect(),
+        }
     }
 
     async fn insert_piece(
@@ -289,6 +293,24 @@ impl Writer<'_> {
         };
         concat_batches(&first.schema(), stored).map(Some).map_err(|error| Error::internal(error.to_string()))
     }
+}
+
+/// Halves a batch until each part fits, or is one row, which the driver then refuses by itself.
+fn split_by_bytes(batch: RecordBatch, most: u64) -> Vec<RecordBatch> {
+    let mut todo = vec![batch];
+    let mut parts = Vec::new();
+    while let Some(batch) = todo.pop() {
+        let bytes: usize =
+            batch.columns().iter().filter_map(|array| array.to_data().get_slice_memory_size().ok()).sum();
+        let rows = batch.num_rows();
+        if rows > 1 && u64::try_from(bytes).unwrap_or(u64::MAX) > most {
+            todo.push(batch.slice(rows / 2, rows - rows / 2));
+            todo.push(batch.slice(0, rows / 2));
+        } else {
+            parts.push(batch);
+        }
+    }
+    parts
 }
 
 /// Rows of one multi-row statement: beyond some hundreds nothing is gained, and packets grow.

@@ -1,0 +1,10 @@
+//! MariaDB and MySQL by `mysql_async`: one connection carries transactions, bulk loads and the ledger.
+
+mod connector;
+mod decode;
+mod dial;
+mod driver;
+mod encode;
+mod error;
+
+pub(crate) use connector::MysqlConnector;

@@ -1,0 +1,207 @@
+//! The server's refusals as ours. Their messages quote values, so ours are written anew: only names are taken over.
+//!
+//! Codes: <https://mariadb.com/kb/en/mariadb-error-code-reference/>. The session sets `lc_messages` to English,
+//! because names are found by the words around them.
+
+use dataflow_core::{Error, ErrorKind, Result};
+use mysql_async::{DriverError, Error as Failure, IoError, ServerError};
+
+use crate::dsn::ServerUrl;
+
+/// Warnings that say a value was changed on its way; strict mode lets some pass as notes.
+///
+/// 1260 a group was cut, 1264 out of range, 1265 truncated (a *note* for decimals), 1292 and 1366 a
+/// wrong value, 1300 bad characters, 1301 a result over `max_allowed_packet`, 1365 division by zero, 1406 too long,
+/// 1411 and 1441 a wrong or overflowing datetime, 1916 to 1918 a bad or overflowing cast.
+const LOSSES: &[u16] = &[1260, 1264, 1265, 1292, 1300, 1301, 1365, 1366, 1406, 1411, 1441, 1916, 1917, 1918];
+
+/// Codes whose messages hold names only.
+const NAMES_ONLY: &[u16] = &[
+    1040, 1046, 1049, 1050, 1051, 1054, 1060, 1061, 1068, 1070, 1071, 1072, 1075, 1091, 1109, 1146, 1203, 1227, 1286,
+    1290, 1305, 1461, 1792,
+];
+
+pub(super) fn translate(failure: Failure) -> Error {
+    match failure {
+        Failure::Server(error) => server(&error),
+        Failure::Driver(DriverError::PacketTooLarge) => too_large("a packet of the server is over 1 GiB"),
+        Failure::Driver(
+            error @ (DriverError::StmtParamsMismatch { .. } | DriverError::StmtParamsNumberExceedsLimit { .. }),
+        ) => Error::internal(error.to_string()),
+        Failure::Driver(DriverError::MixedParams | DriverError::Params(_)) => {
+            Error::internal("the SQL text holds a named parameter")
+        }
+        Failure::Io(error) => lost(&format!("the connection to the database broke: {}", io(&error))),
+        // Other driver errors may carry packets and values.
+        _ => lost("the connection to the database broke: the server's answer was not understood"),
+    }
+}
+
+/// Why no connection came about; names everything but the password.
+pub(super) fn at_connect(url: &ServerUrl, failure: Failure) -> Error {
+    let place = place(url);
+    let refused = |why: &str| Error::new(ErrorKind::ConnectionRefused, format!("no connection to {place}: {why}"));
+    match failure {
+        Failure::Server(ServerError { code: 1044 | 1045 | 1698, state, .. }) => {
+            Error::new(ErrorKind::AuthenticationFailed, format!("the server refused the login for {place}"))
+                .sqlstate(state)
+                .hint("check user, password and the user's rights on the database (SHOW GRANTS FOR …)")
+        }
+        Failure::Server(ServerError { code: 1049, state, .. }) => refused("there is no such database")
+            .sqlstate(state)
+            .hint(format!("create it: CREATE DATABASE `{}`", url.database.replace('`', "``"))),
+        Failure::Server(error) => {
+            refused(&server_message(&error)).sqlstate(&error.state).hint("the server was reached and refused")
+        }
+        Failure::Driver(DriverError::NoClientSslFlagFromServer) => refused("the server offers no TLS")
+            .hint("turn TLS on at the server, or allow a connection without it: sslmode=prefer or disable"),
+        Failure::Driver(DriverError::UnknownAuthPlugin { name }) => {
+            Error::new(ErrorKind::AuthenticationFailed, format!("{place} asks for the unknown login method {name}"))
+                .hint("give the user mysql_native_password or caching_sha2_password")
+        }
+        Failure::Io(error) if is_tls(&error) => {
+            refused(&io(&error)).hint("check sslmode and sslrootcert against the server's certificate")
+        }
+        Failure::Io(error) => refused(&io(&error)).hint("check that the server runs and listens there"),
+        _ => refused("the server's answer was not understood").hint("is it a MariaDB or MySQL server?"),
+    }
+}
+
+pub(super) fn connect_timed_out(url: &ServerUrl, limit: std::time::Duration) -> Error {
+    let why = format!("no connection to {}: no answer within {} ms", place(url), limit.as_millis());
+    Error::new(ErrorKind::ConnectionRefused, why).hint("check host, port and firewall, or raise connect_timeout")
+}
+
+fn place(url: &ServerUrl) -> String {
+    format!("{}:{} as user `{}`, database `{}`", url.host, url.port, url.user, url.database)
+}
+
+fn io(error: &IoError) -> String {
+    match error {
+        IoError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => "the server closed it".to_owned(),
+        IoError::Io(error) => error.to_string(),
+        IoError::Tls(error) => error.to_string(),
+    }
+}
+
+/// A refused certificate arrives as an I/O error around rustls' own.
+fn is_tls(error: &IoError) -> bool {
+    match error {
+        IoError::Io(error) => error.get_ref().is_some_and(|cause| cause.is::<rustls::Error>()),
+        IoError::Tls(_) => true,
+    }
+}
+
+fn lost(message: &str) -> Error {
+    Error::new(ErrorKind::ConnectionLost, message)
+}
+
+pub(super) fn too_large(message: &str) -> Error {
+    Error::new(ErrorKind::DataTooLong, message).hint("send smaller values, or raise max_allowed_packet at the server")
+}
+
+fn server(error: &ServerError) -> Error {
+    let text = error.message.as_str();
+    let (kind, constraint) = classify(error.code, text);
+    let column = column(text).map_or_else(String::new, |name| format!(" for column `{name}`"));
+    let named = constraint.as_deref().map_or_else(String::new, |name| format!(" `{name}`"));
+    let message = match kind {
+        ErrorKind::UniqueViolation => format!("a row with the same value of unique key{named} exists"),
+        ErrorKind::ForeignKeyViolation if matches!(error.code, 1217 | 1451) => {
+            format!("foreign key{named} is violated: other rows still point to the row")
+        }
+        ErrorKind::ForeignKeyViolation => {
+            format!("foreign key{named} is violated: a row points to one that is not there")
+        }
+        ErrorKind::NotNullViolation => format!("column{named} takes no null and has no default"),
+        ErrorKind::CheckViolation => format!("check{named} refuses the row"),
+        ErrorKind::Deadlock => "deadlock with another transaction; the server rolled this one back".to_owned(),
+        ErrorKind::LockTimeout => "a lock did not come free in time".to_owned(),
+        ErrorKind::SerializationFailure => "another transaction changed what this one had read".to_owned(),
+        ErrorKind::Cancelled => "the statement was cancelled".to_owned(),
+        ErrorKind::StatementTimeout => "the statement ran longer than the server allows".to_owned(),
+        ErrorKind::DataTooLong if error.code == 1406 => format!("a value is too long{column}"),
+        ErrorKind::DataTooLong => "the statement is larger than the server takes".to_owned(),
+        ErrorKind::OutOfRange => format!("a value is out of range{column}"),
+        _ => server_message(error),
+    };
+    let answer = Error::new(kind, message).sqlstate(&error.state).constraint(constraint);
+    match error.code {
+        1153 => answer.hint("send smaller values, or raise max_allowed_packet at the server"),
+        1461 => answer.hint("raise max_prepared_stmt_count at the server, or use statement_cache=False"),
+        _ => answer,
+    }
+}
+
+/// The server's own words where they hold no value, else its code.
+fn server_message(error: &ServerError) -> String {
+    let known = NAMES_ONLY.contains(&error.code) || matches!(error.code, 1142 | 1143 | 1044 | 1370);
+    if known {
+        return format!("{} (error {})", error.message, error.code);
+    }
+    let line = error.message.rsplit_once(" at line ").filter(|_| error.code == 1064);
+    let line = line.and_then(|(_, line)| line.parse::<u32>().ok()).map(|line| format!(" at line {line}"));
+    let what = if error.code == 1064 { "SQL syntax error" } else { "the database refused the statement" };
+    format!("{what}{} (error {})", line.unwrap_or_default(), error.code)
+}
+
+/// The kind and the name of the constraint.
+fn classify(code: u16, text: &str) -> (ErrorKind, Option<String>) {
+    let kind = match code {
+        1062 | 1586 => return (ErrorKind::UniqueViolation, key(text)),
+        1216 | 1217 | 1451 | 1452 => {
+            return (ErrorKind::ForeignKeyViolation, between(text, "CONSTRAINT `", "` FOREIGN KEY"));
+        }
+        1048 | 1364 => return (ErrorKind::NotNullViolation, between(text, "'", "' ")),
+        4025 => return (ErrorKind::CheckViolation, between(text, "CONSTRAINT `", "` failed")),
+        3819 => return (ErrorKind::CheckViolation, between(text, "constraint '", "' is violated")),
+        1213 | 1614 => ErrorKind::Deadlock,
+        1205 | 3572 => ErrorKind::LockTimeout,
+        1020 | 1412 => ErrorKind::SerializationFailure,
+        1317 => ErrorKind::Cancelled,
+        1969 | 3024 => ErrorKind::StatementTimeout,
+        1153 | 1406 => ErrorKind::DataTooLong,
+        1264 | 1265 | 1292 | 1366 | 1367 | 1411 | 1441 | 1690 => ErrorKind::OutOfRange,
+        1044 | 1142 | 1143 | 1227 | 1370 => ErrorKind::PermissionDenied,
+        // Shutdown, killed, idle for too long, network trouble: the server closes the connection behind these.
+        1053 | 1077..=1080 | 1152 | 1158..=1161 | 1184 | 1927 | 2006 | 2013 | 4031 => ErrorKind::ConnectionLost,
+        _ => ErrorKind::DatabaseFailure,
+    };
+    (kind, None)
+}
+
+/// `Duplicate entry '…' for key 'name'`; MySQL 8 writes `'table.name'`. The entry may quote anything, so from the end.
+fn key(text: &str) -> Option<String> {
+    let (_, name) = text.rsplit_once(" for key ")?;
+    let name = name.trim_matches(['\'', '`']);
+    Some(name.rsplit_once('.').map_or(name, |(_, name)| name).to_owned())
+}
+
+/// The column in `… for column `db`.`table`.`name` at row 3`; a value before it may quote the same words.
+fn column(text: &str) -> Option<&str> {
+    let (text, row) = text.rsplit_once(" at row ")?;
+    row.parse::<u64>().ok()?;
+    let (_, name) = text.rsplit_once(" for column ")?;
+    let name = name.rsplit_once('.').map_or(name, |(_, name)| name);
+    name.strip_prefix(['\'', '`'])?.strip_suffix(['\'', '`'])
+}
+
+fn between(text: &str, before: &str, after: &str) -> Option<String> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(name, _)| name.to_owned())
+}
+
+/// Refuses a statement whose warnings (code, message) say that a value was changed.
+pub(super) fn check_warnings(warnings: &[(u16, String)]) -> Result<()> {
+    let Some((code, text)) = warnings.iter().find(|(code, _)| LOSSES.contains(code)) else {
+        return Ok(());
+    };
+    let column = column(text).map_or_else(String::new, |name| format!(" in column `{name}`"));
+    let message = format!("the database changed or cut a value{column} and only warned (warning {code})");
+    Err(Error::new(ErrorKind::DatabaseFailure, message)
+        .sqlstate("01000")
+        .hint("the column is narrower than the model says: compare the table with the model"))
+}
+
+#[cfg(test)]
+mod tests;

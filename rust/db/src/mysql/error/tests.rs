@@ -1,0 +1,55 @@
+use super::*;
+
+fn refusal(code: u16, message: &str) -> Error {
+    translate(Failure::Server(ServerError { code, message: message.to_owned(), state: "HY000".to_owned() }))
+}
+
+#[test]
+fn constraints_are_named_and_values_are_not() {
+    for (code, message, kind, constraint) in [
+        (1062, "Duplicate entry 'secret' for key 'uq_email'", ErrorKind::UniqueViolation, "uq_email"),
+        (1062, "Duplicate entry 'secret' for key 'users.uq_email'", ErrorKind::UniqueViolation, "uq_email"),
+        (1062, "Duplicate entry 'secret' for key 'x'' for key 'PRIMARY'", ErrorKind::UniqueViolation, "PRIMARY"),
+        (
+            1452,
+            "Cannot add or update a child row: a foreign key constraint fails (`d`.`t`, CONSTRAINT `fk_a` FOREIGN KEY (`a`) REFERENCES `p` (`id`))",
+            ErrorKind::ForeignKeyViolation,
+            "fk_a",
+        ),
+        (1048, "Column 'name' cannot be null", ErrorKind::NotNullViolation, "name"),
+        (1364, "Field 'name' doesn't have a default value", ErrorKind::NotNullViolation, "name"),
+        (4025, "CONSTRAINT `ck_n` failed for `d`.`t`", ErrorKind::CheckViolation, "ck_n"),
+        (3819, "Check constraint 'ck_n' is violated.", ErrorKind::CheckViolation, "ck_n"),
+    ] {
+        let error = refusal(code, message);
+        assert_eq!((error.kind(), error.detail().constraint.as_deref()), (kind, Some(constraint)), "{message}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn a_column_is_named_only_where_the_server_named_it() {
+    assert_eq!(column("Data too long for column 'a b' at row 12"), Some("a b"));
+    assert_eq!(column("Incorrect integer value: 'secret' for column `d`.`t`.`n` at row 1"), Some("n"));
+    assert_eq!(column("Truncated incorrect DOUBLE value: 'x for column 'secret' at row 1'"), None);
+    let error = refusal(1366, "Incorrect integer value: 'secret' for column `d`.`t`.`n` at row 1");
+    assert_eq!(error.detail().message, "a value is out of range for column `n`");
+}
+
+#[test]
+fn an_unknown_refusal_shows_its_code_only() {
+    let error = refusal(1105, "Something about 'secret'");
+    assert_eq!(error.kind(), ErrorKind::DatabaseFailure);
+    assert_eq!(error.detail().message, "the database refused the statement (error 1105)");
+    let syntax = refusal(1064, "You have an error in your SQL syntax; … near 'secret' at line 2");
+    assert_eq!(syntax.detail().message, "SQL syntax error at line 2 (error 1064)");
+}
+
+#[test]
+fn a_note_about_a_decimal_is_a_failure_and_one_about_a_table_is_not() {
+    let note = |code: u16, text: &str| (code, text.to_owned());
+    assert!(check_warnings(&[note(1050, "Table 't' already exists")]).is_ok());
+    let error =
+        check_warnings(&[note(1050, ""), note(1265, "Data truncated for column 'price' at row 1")]).unwrap_err();
+    assert!(error.detail().message.contains("`price`"), "{error}");
+}
