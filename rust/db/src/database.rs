@@ -138,6 +138,7 @@ impl Database {
 
     pub(crate) async fn session(&self, access: Access, limits: &Limits) -> Result<Session> {
         self.reaper.get_or_init(async || self.pool.reap_idle(self.options.idle_timeout)).await;
+        let _station = self.events.station("dataflow.acquire");
         Session::acquire(&self.pool, access, limits).await
     }
 

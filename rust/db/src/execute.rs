@@ -9,7 +9,6 @@ use dataflow_core::plan::ScopedPlan;
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
 use tokio::time::Instant;
-use tracing::Instrument;
 
 use crate::driver::{Chunks, Reply};
 use crate::event::EventBus;
@@ -52,8 +51,9 @@ pub(crate) async fn run(
     label: &Label,
 ) -> Result<Reply> {
     let started = Instant::now();
-    let span = tracing::debug_span!("dataflow.execute");
-    let result = session.exchange(limits, effect, Exchange::Run(statement)).instrument(span).await;
+    let station = label.events.station("dataflow.execute");
+    let result = session.exchange(limits, effect, Exchange::Run(statement)).await;
+    drop(station);
     label.tell(&statement.sql, started, &result);
     result
 }
@@ -67,8 +67,9 @@ pub(crate) async fn copy_in(
     label: &Label,
 ) -> Result<Reply> {
     let started = Instant::now();
-    let span = tracing::debug_span!("dataflow.copy");
-    let result = session.exchange(limits, Effect::Nothing, Exchange::CopyIn(statement, chunks)).instrument(span).await;
+    let station = label.events.station("dataflow.copy");
+    let result = session.exchange(limits, Effect::Nothing, Exchange::CopyIn(statement, chunks)).await;
+    drop(station);
     label.tell(&statement.sql, started, &result);
     result
 }

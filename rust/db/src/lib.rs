@@ -21,6 +21,6 @@ mod write;
 
 pub use database::{Context, Database, Options, SchemaMode, Table};
 pub use driver::Capabilities;
-pub use event::{EventBus, EventReceiver};
+pub use event::{EventBus, EventReceiver, warn_through};
 pub use transaction::{Begin, Transaction};
 pub use write::{Appended, Rows};

@@ -63,8 +63,8 @@ impl Database {
             }
         }
         let mut session = self.session(Access::Write, &limits).await?;
-        let span = tracing::debug_span!("dataflow.schema");
-        tracing::Instrument::instrument(create_locked(&mut session, dialect.as_ref(), schema, &limits), span).await
+        let _station = self.events().station("dataflow.schema");
+        create_locked(&mut session, dialect.as_ref(), schema, &limits).await
     }
 }
 

@@ -16,7 +16,6 @@ use deadpool::managed::Object;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use crate::driver::{Access, Capabilities, Chunks, Connector, Reply};
 use crate::planted::{Fault, planted};
@@ -84,7 +83,7 @@ impl Session {
                 lease = pool.acquire(access) => lease,
             }
         };
-        let lease = lease.instrument(tracing::debug_span!("dataflow.acquire")).await?;
+        let lease = lease.await?;
         Ok(Session { lease: Some(lease), exchanging: false, in_transaction: false })
     }
 

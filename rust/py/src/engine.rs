@@ -14,7 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::{OrRaise, to_py};
-use crate::event::{Observers, dispatch};
+use crate::event::{Observers, dispatch, warn};
 use crate::operation::{Output, Promise, PyOperation};
 use crate::table::PyTable;
 use crate::{options, raw, runtime};
@@ -44,6 +44,7 @@ impl PyEngine {
 impl PyEngine {
     #[new]
     fn new(py: Python<'_>, url: &str, options: &Bound<'_, PyDict>) -> PyResult<Self> {
+        dataflow_db::warn_through(warn);
         let (events, receiver) = EventBus::new();
         let database = Database::open(url, options::read(options)?, events).or_raise(py)?;
         Ok(PyEngine {

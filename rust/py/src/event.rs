@@ -27,6 +27,18 @@ pub fn dispatch(receiver: EventReceiver, observers: Observers) -> std::io::Resul
     std::thread::Builder::new().name("dataflow-events".to_owned()).spawn(run).map(drop)
 }
 
+/// Sends a warning to Python's `logging`, from a thread of its own: the caller may not wait for the GIL.
+pub fn warn(message: String) {
+    let log = move || {
+        Python::try_attach(|py| {
+            let logger = py.import("logging").and_then(|logging| logging.call_method1("getLogger", ("dataflow",)));
+            logger.and_then(|logger| logger.call_method1("warning", (message,))).ok();
+        });
+    };
+    // Without a thread the warning is lost, and nothing else.
+    std::thread::Builder::new().name("dataflow-log".to_owned()).spawn(log).ok();
+}
+
 fn tell(py: Python<'_>, event: &Event, observers: &Observers) {
     let kind = event.kind();
     let called: Vec<Py<PyAny>> = observers

@@ -126,9 +126,8 @@ impl Connector for PostgresConnector {
             let (client, connection) =
                 self.config.connect(self.tls.clone()).await.map_err(|error| self.refused(&error))?;
             let task = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a PostgreSQL connection ended");
-                }
+                // How it ended is told to the exchange that was under way, as its own error.
+                connection.await.ok();
             });
             let mut driver = PostgresDriver::new(client, task, self.tls.clone());
             if self.may_prepare(&mut driver).await? {

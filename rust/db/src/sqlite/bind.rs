@@ -40,7 +40,7 @@ fn bind_value<'v>(execution: &mut Execution<'_, '_, 'v>, at: usize, value: &'v V
     }
 }
 
-/// SQLite stores NaN as NULL without a word (PITFALLS 74).
+/// SQLite stores NaN as NULL without a word.
 fn bind_float(execution: &mut Execution<'_, '_, '_>, at: usize, value: f64) -> Result<()> {
     if value.is_nan() {
         return Err(Error::new(ErrorKind::NotFinite, "this database cannot keep NaN"));

@@ -1,11 +1,13 @@
 //! Who else in this process holds a database file.
 //!
 //! Closing any descriptor of a file drops all POSIX locks this process holds on it: a second SQLite library on the
-//! same file loses ours and with them committed rows (PITFALLS 62). So nothing here opens the file, it is only asked about.
+//! same file loses ours and with them committed rows. So nothing here opens the file, it is only asked about.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+
+use crate::event::warn;
 
 /// Device and inode.
 type FileId = (u64, u64);
@@ -24,11 +26,11 @@ pub(super) fn open_holding<T, E>(
 ) -> Result<(T, Hold), E> {
     let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
     if check && is_strange(&ours, identity(path)) {
-        tracing::warn!(
-            file = %path.display(),
-            "this process already has the SQLite file open outside DataFlow: when that is closed, SQLite's locks are \
-             lost and committed rows may be too; use the file through DataFlow only, or from another process"
-        );
+        warn(format!(
+            "this process already has the SQLite file {} open outside DataFlow: when that is closed, SQLite's locks \
+             are lost and committed rows may be too; use the file through DataFlow only, or from another process",
+            path.display()
+        ));
     }
     let opened = open()?;
     let id = identity(path);

@@ -49,7 +49,7 @@ impl<'c> Db<'c> {
         unsafe {
             let context = Rc::as_ptr(&patience).cast_mut().cast();
             ffi::sqlite3_busy_handler(raw.as_ptr(), Some(busy), context);
-            // An unknown "name" is an error and never a string (PITFALLS 60).
+            // An unknown "name" is an error and never a string.
             let unset = ptr::null_mut::<c_int>();
             ffi::sqlite3_db_config(raw.as_ptr(), ffi::SQLITE_DBCONFIG_DQS_DML, 0 as c_int, unset);
             ffi::sqlite3_db_config(raw.as_ptr(), ffi::SQLITE_DBCONFIG_DQS_DDL, 0 as c_int, unset);

@@ -6,6 +6,8 @@ use dataflow_core::dialect::{Returned, Statement};
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 
+use crate::event::warn;
+
 use super::handle::Db;
 use super::statement::{Execution, Prepared};
 use super::{bind, decode, error};
@@ -55,10 +57,9 @@ impl<'d> Session<'d> {
             match self.journal_mode("PRAGMA main.journal_mode = WAL") {
                 Ok(changed) if changed == "wal" => mode = changed,
                 Ok(kept) => {
-                    tracing::warn!(
-                        mode = kept,
-                        "this file system takes no WAL: readers and the writer block each other"
-                    );
+                    warn(format!(
+                        "this file system keeps SQLite in journal mode {kept}: readers and the writer block each other"
+                    ));
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::LockTimeout && self.db.patience().wait(attempt) => {

@@ -1,0 +1,57 @@
+"""Peers take turns with DataFlow inside one run: a noisy machine is noisy for all of them."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import pytest
+
+
+class Turn(NamedTuple):
+    """One timed call: wall seconds, and CPU seconds of this process with its threads."""
+
+    wall: float
+    cpu: float
+
+
+def timed(job: Callable[[], object]) -> Turn:
+    before = os.times()
+    started = time.perf_counter()
+    job()
+    wall = time.perf_counter() - started
+    after = os.times()
+    return Turn(wall, (after.user - before.user) + (after.system - before.system))
+
+
+def compare(
+    benchmark: pytest.FixtureRequest, jobs: Mapping[str, Callable[[], object]], prepare: Callable[[], None], rounds: int
+) -> dict[str, Turn]:
+    """Runs every job `rounds` times, in turn and every other round backwards; returns the medians.
+
+    `prepare` runs before each job, untimed. The job called `dataflow` is the one pytest-benchmark shows; the others
+    are in its extra info, as ratios: above 1, DataFlow is the faster one.
+    """
+    turns: dict[str, list[Turn]] = {name: [] for name in jobs}
+
+    def round_of_all() -> None:
+        names = list(jobs) if len(turns["dataflow"]) % 2 == 0 else list(jobs)[::-1]
+        for name in names:
+            prepare()
+            turns[name].append(timed(jobs[name]))
+
+    for name, job in jobs.items():  # warm-up
+        prepare()
+        job()
+    benchmark.pedantic(round_of_all, rounds=rounds, iterations=1)  # type: ignore[attr-defined]
+    medians = {
+        name: Turn(statistics.median(t.wall for t in taken), statistics.median(t.cpu for t in taken))
+        for name, taken in turns.items()
+    }
+    ours = medians["dataflow"]
+    for name, median in medians.items():
+        ratio = median.wall / ours.wall
+        benchmark.extra_info[name] = f"{median.wall:.3f} s, {median.cpu:.2f} s CPU, dataflow is {ratio:.2f} x"  # type: ignore[attr-defined]
+        print(f"  {name:<12} {median.wall:7.3f} s wall  {median.cpu:6.2f} s client CPU  dataflow is {ratio:.2f} x as fast")
+    return medians
