@@ -97,7 +97,7 @@ impl KeyWork {
         let sequence = "pg_get_serial_sequence($1, $2)::regclass";
         let mut raise = Statement::unscoped(
             format!(
-                "SELECT CASE WHEN gap > 1000 THEN setval(seq, $3) ELSE (SELECT max(nextval(seq)) FROM generate_series(1, gap)) END \
+                "SELECT CASE WHEN gap > 1000 THEN setval(seq, $3) ELSE (SELECT max(id) FROM (SELECT nextval(seq) AS id FROM generate_series(1, gap)) AS taken) END \
                  FROM (SELECT seq, $3 - coalesce(pg_sequence_last_value(seq), 0) AS gap FROM (SELECT {sequence} AS seq) AS s) AS g WHERE gap > 0"
             ),
             "the generator of a table's keys",
