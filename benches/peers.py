@@ -53,5 +53,7 @@ def compare(
     for name, median in medians.items():
         ratio = median.wall / ours.wall
         benchmark.extra_info[name] = f"{median.wall:.3f} s, {median.cpu:.2f} s CPU, dataflow is {ratio:.2f} x"  # type: ignore[attr-defined]
-        print(f"  {name:<12} {median.wall:7.3f} s wall  {median.cpu:6.2f} s client CPU  dataflow is {ratio:.2f} x as fast")
+        print(
+            f"  {name:<12} {median.wall:7.3f} s wall  {median.cpu:6.2f} s client CPU  dataflow is {ratio:.2f} x as fast"
+        )
     return medians

@@ -16,7 +16,7 @@ use crate::driver::{Access, BulkForm, Capabilities, Connector};
 use crate::dsn::{parse_server, parse_sqlite};
 use crate::event::EventBus;
 use crate::mysql::MysqlConnector;
-use crate::pool::Pool;
+use crate::pool::{Pool, closed};
 use crate::postgres::PostgresConnector;
 use crate::session::{Limits, Session};
 use crate::sqlite::SqliteConnector;
@@ -158,6 +158,9 @@ impl Database {
             let dialect = self.connector.dialect(&capabilities);
             Ok((capabilities, dialect))
         };
+        if self.pool.is_closed() {
+            return Err(closed());
+        }
         self.server.get_or_try_init(probe).await
     }
 

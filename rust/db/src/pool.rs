@@ -75,6 +75,10 @@ impl managed::Manager for Manager {
     }
 }
 
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "this DataFlow is closed")
+}
+
 /// The pools of one database: one for a server, readers and the one writer for an SQLite file.
 pub(crate) struct Pool {
     write: managed::Pool<Manager>,
@@ -121,7 +125,7 @@ impl Pool {
     fn translate(&self, error: PoolError<Error>) -> Error {
         match error {
             PoolError::Backend(error) => error,
-            PoolError::Closed => Error::new(ErrorKind::Closed, "this DataFlow is closed"),
+            PoolError::Closed => closed(),
             PoolError::Timeout(TimeoutType::Wait) => {
                 self.events.emit(|| Event::Pool { action: "timeout", reason: "all connections are in use" });
                 Error::new(
@@ -151,6 +155,10 @@ impl Pool {
                 }
             }
         });
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.write.is_closed()
     }
 
     pub fn close(&self) {

@@ -53,10 +53,12 @@ impl PyBatch {
     }
 
     fn instances<'py>(&self, py: Python<'py>, cls: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let new = py.import("builtins")?.getattr("object")?.getattr("__new__")?;
+        let object = py.import("builtins")?.getattr("object")?;
+        let (new, set) = (object.getattr("__new__")?, object.getattr("__setattr__")?);
         let instance = |fields: Bound<'py, PyDict>| -> PyResult<Bound<'py, PyAny>> {
             let instance = new.call1((cls,))?;
-            instance.setattr("__dict__", fields)?;
+            // Past the class's own __setattr__, which may refuse (a frozen dataclass).
+            set.call1((&instance, "__dict__", fields))?;
             Ok(instance)
         };
         PyList::new(py, self.dicts(py)?.into_iter().map(instance).collect::<PyResult<Vec<_>>>()?)

@@ -70,7 +70,7 @@ impl PyEngine {
         automatic_key: bool,
         multi_tenant: bool,
     ) -> PyResult<PyTable> {
-        let columns = columns.iter().map(|column| self.column(py, column)).collect::<PyResult<Vec<_>>>()?;
+        let columns = columns.iter().map(|column| self.column(py, &model, column)).collect::<PyResult<Vec<_>>>()?;
         let key = columns.iter().position(|column| column.name == key).unwrap_or(columns.len());
         let schema = TableSchema { model, table, columns, key, automatic_key, multi_tenant }.checked().or_raise(py)?;
         Ok(PyTable::new(Arc::clone(self.database()), schema))
@@ -130,7 +130,9 @@ impl PyEngine {
 
     fn unlisten(&self, py: Python<'_>, kind: &str, observer: &Bound<'_, PyAny>) {
         let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = observers.iter().position(|(wanted, known)| wanted == kind && known.bind(py).is(observer)) {
+        // By ==: a bound method is a new object each time it is looked up.
+        let same = |known: &Py<PyAny>| known.bind(py).eq(observer).unwrap_or(false);
+        if let Some(at) = observers.iter().position(|(wanted, known)| wanted == kind && same(known)) {
             observers.remove(at);
         }
     }
@@ -150,10 +152,14 @@ impl PyEngine {
 }
 
 impl PyEngine {
-    fn column(&self, py: Python<'_>, column: &ColumnTuple<'_>) -> PyResult<ColumnSchema> {
+    fn column(&self, py: Python<'_>, model: &str, column: &ColumnTuple<'_>) -> PyResult<ColumnSchema> {
         let (name, ty, first, scale, nullable, has_default, default) = column;
         let ty = logical_type(ty, *first, *scale).ok_or_else(|| PyValueError::new_err(format!("type of {name}")))?;
-        let default = if *has_default { Some(self.default(py, name, &ty, *nullable, default)?) } else { None };
+        let default = if *has_default {
+            Some(self.default(py, &format!("{model}.{name}"), &ty, *nullable, default)?)
+        } else {
+            None
+        };
         Ok(ColumnSchema { name: name.clone(), ty, nullable: *nullable, default })
     }
 
@@ -166,8 +172,7 @@ impl PyEngine {
         given: &Bound<'_, PyAny>,
     ) -> PyResult<Value<'static>> {
         let value = ty.accept(raw::read(given)?, self.database().floats());
-        let value =
-            value.map(Value::into_owned).map_err(|error| error.path(format!("default of {name}"))).or_raise(py)?;
+        let value = value.map(Value::into_owned).map_err(|error| error.path(name)).or_raise(py)?;
         if value == Value::Null && !nullable {
             let error = Error::new(
                 ErrorKind::InvalidModel,

@@ -104,8 +104,11 @@ fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
 
 #[pymethods]
 impl PyOperation {
+    /// `Operation[Batch]` in an annotation that is evaluated.
     #[classmethod]
-    fn __class_getitem__(class: &Bound<'_, PyType>, _item: &Bound<'_, PyAny>) -> Py<PyType> {
+    #[pyo3(signature = (item, /))]
+    fn __class_getitem__(class: &Bound<'_, PyType>, item: &Bound<'_, PyAny>) -> Py<PyType> {
+        let _ = item; // for the reader of types only
         class.clone().unbind()
     }
 

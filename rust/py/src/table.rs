@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use dataflow_core::Error;
 use dataflow_core::batch::{Reading, RowsBuilder};
 use dataflow_core::filter::{Filter, parse};
 use dataflow_core::plan::{ReadPlan, TenantId, parse_order};
 use dataflow_core::schema::TableSchema;
-use dataflow_core::{Error, ErrorKind};
 use dataflow_db::{Context, Database, Rows, Table};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
@@ -66,13 +66,8 @@ impl PyTable {
                 let path = error.detail().path.clone().unwrap_or_default();
                 to_py(py, &if single { error.path(path.replacen("data[0].", "", 1)) } else { error })
             };
-            let Some(fields) = fields(&row)? else {
-                let error = Error::new(
-                    ErrorKind::UnsupportedData,
-                    format!("a row is a dict or a model instance, not {}", row.get_type().name()?),
-                );
-                return Err(placed(error.path(format!("[{at}]"))));
-            };
+            // `query/input.py` has made a dict of everything.
+            let fields = row.cast::<PyDict>().map_err(PyErr::from)?;
             let mut known = 0;
             for (column, name) in names.iter().enumerate() {
                 let value = fields.get_item(name)?.filter(|value| !is_unset(value));
@@ -81,7 +76,7 @@ impl PyTable {
                 builder.push(column, given).map_err(placed)?;
             }
             if known < fields.len() {
-                self.check_names(&fields).map_err(|error| placed(error.within(&format!("[{at}]"))))?;
+                self.check_names(fields).map_err(|error| placed(error.within(&format!("[{at}]"))))?;
             }
             builder.end_row();
         }
@@ -95,17 +90,6 @@ impl PyTable {
         }
         Ok(())
     }
-}
-
-/// A dict itself, or the fields of an instance.
-fn fields<'py>(row: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyDict>>> {
-    if let Ok(dict) = row.cast::<PyDict>() {
-        return Ok(Some(dict.clone()));
-    }
-    if let Some(dict) = row.getattr_opt("__dict__")? {
-        return Ok(dict.cast_into::<PyDict>().ok());
-    }
-    Ok(None)
 }
 
 /// `dataflow.UNSET` stands for a field that was not given.

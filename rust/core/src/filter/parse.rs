@@ -51,8 +51,7 @@ impl Parser<'_> {
             let filter = if name.starts_with('$') {
                 self.combination(&name, raw, depth + 1)
             } else {
-                let column = self.table.resolve(&name)?;
-                self.field(column, raw, depth + 1)
+                self.table.resolve(&name).and_then(|column| self.field(column, raw, depth + 1))
             };
             all.push(filter.map_err(|error| error.within(&name))?);
         }

@@ -245,10 +245,24 @@ impl Writer<'_> {
             let scoped = scoped?;
             let batch = batch_of(&scoped)?;
             for piece in self.statements(batch) {
-                rows += self.insert_piece(session, &scoped, piece, effect, &mut stored).await?;
+                let inserted = self.insert_piece(session, &scoped, piece, effect, &mut stored).await;
+                rows += inserted.map_err(|error| self.place(error, rows))?;
             }
         }
         Ok(Appended { rows, batch: self.returned(&stored)? })
+    }
+
+    /// A row within its statement (`[3]`) becomes a row of the caller's data; one row given alone has no number.
+    fn place(&self, error: Error, first: u64) -> Error {
+        let numbered = error.detail().path.as_deref().and_then(|path| {
+            let (row, rest) = path.strip_prefix('[')?.split_once(']')?;
+            Some((row.parse::<u64>().ok()?, rest.to_owned()))
+        });
+        match numbered {
+            Some((_, rest)) if self.return_rows => error.path(rest.trim_start_matches('.').to_owned()),
+            Some((row, rest)) => error.path(format!("data[{}]{rest}", first + row)),
+            None => error,
+        }
     }
 
     /// The rows one statement takes: all that parameters and packet allow, or any number where it is stepped.

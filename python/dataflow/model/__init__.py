@@ -1,0 +1,1 @@
+"""Models: annotated classes and what they say to the core."""

@@ -1,0 +1,103 @@
+"""What callers hand over as data: decided here by its form, read in Rust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from dataflow.errors import UnsupportedDataError
+from dataflow.model.description import Description
+from dataflow.model.markers import UNSET
+
+__all__ = ["ArrowInput", "RowsInput", "read_data", "read_instance"]
+
+_PATH = "data"
+_TAKEN = "taken are Arrow, pandas, polars, and iterables of dicts or of instances of the model"
+
+
+class ArrowInput(NamedTuple):
+    """An object with an Arrow capsule. `nan_is_null`: it comes from pandas, where NaN is a missing number."""
+
+    data: Any
+    nan_is_null: bool
+
+
+class RowsInput(NamedTuple):
+    """Plain dicts."""
+
+    rows: list[dict[str, object]]
+
+
+def read_data(description: Description, data: object) -> ArrowInput | RowsInput:
+    """Decides how `data` is to be read.
+
+    Raises:
+        UnsupportedDataError: It is of no form that holds rows.
+    """
+    if _is_frame(data, "pandas"):
+        return ArrowInput(_read_pandas(data), True)
+    if _is_frame(data, "polars"):
+        return ArrowInput(_read_polars(data), False)
+    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
+        return ArrowInput(data, False)
+    if isinstance(data, Mapping):
+        hint = "one row is [row]; columns are pyarrow.table(columns)"
+        raise UnsupportedDataError("a dict is neither rows nor columns", path=_PATH, hint=hint)
+    if isinstance(data, str | bytes | bytearray) or not isinstance(data, Iterable):
+        hint = "call .collect() first" if hasattr(data, "collect") else _TAKEN
+        raise UnsupportedDataError(f"rows cannot be read from {type(data).__name__}", path=_PATH, hint=hint)
+    return RowsInput([_read_row(description, at, row) for at, row in enumerate(data)])
+
+
+def read_instance(description: Description, instance: object) -> dict[str, object]:
+    """The fields of a model's instance; those that are not set are left out."""
+    given = ((name, getattr(instance, name, UNSET)) for name in description.fields)
+    return {name: value for name, value in given if value is not UNSET}
+
+
+def _read_row(description: Description, at: int, row: object) -> dict[str, object]:
+    # The exact type first: a look into the Mapping registry costs ten times as much.
+    if type(row) is dict:
+        return row
+    if isinstance(row, description.cls):
+        return read_instance(description, row)
+    if isinstance(row, Mapping):
+        return dict(row)
+    message = f"expected a dict or {description.name}, got {type(row).__name__}"
+    raise UnsupportedDataError(message, path=f"{_PATH}[{at}]", hint=_TAKEN)
+
+
+def _is_frame(data: object, package: str) -> bool:
+    """By the name of the class: a library is not imported to find out that something is not of it."""
+    return any(cls.__name__ == "DataFrame" and _package(cls) == package for cls in type(data).__mro__)
+
+
+def _package(cls: type) -> str:
+    return cls.__module__.partition(".")[0]
+
+
+def _read_pandas(frame: Any) -> Any:
+    """The columns of a DataFrame as Arrow, without its index."""
+    pyarrow: Any = import_module("pyarrow")
+    try:
+        table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    except (pyarrow.ArrowException, TypeError, ValueError) as error:
+        # Only the last of several arguments names the column; the first repeats a value, which no message may.
+        where = str(error.args[-1]) if len(error.args) > 1 else "two columns have one name, or one has mixed types"
+        hint = 'rename columns, convert them, or hand over frame.to_dict("records")'
+        raise UnsupportedDataError(f"the DataFrame is not Arrow: {where}", path=_PATH, hint=hint) from None
+    for at, dtype in enumerate(frame.dtypes):
+        # pyarrow makes every NaN null; a field that takes no None shall be told of NaN, not of null.
+        if dtype.kind == "f" and _package(type(dtype)) == "numpy":
+            floats = pyarrow.array(frame.iloc[:, at].to_numpy(), from_pandas=False)
+            table = table.set_column(at, table.field(at).name, floats)
+    return table
+
+
+def _read_polars(frame: Any) -> Any:
+    """The frame, with nulls of a known type: polars 2.1 exports a Null column with a buffer, which arrow-rs refuses."""
+    polars: Any = import_module("polars")
+    if polars.Null not in frame.dtypes:
+        return frame
+    return frame.with_columns(polars.col(polars.Null).cast(polars.Boolean))

@@ -1,0 +1,122 @@
+"""What operations give back: rows in Arrow memory, and the counts of a bulk write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+if TYPE_CHECKING:
+    import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
+    import polars  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
+    import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
+
+    from dataflow import _core
+
+__all__ = ["BulkResult", "Rows"]
+
+_T = TypeVar("_T")
+
+
+class Rows(Sequence[_T], Generic[_T]):
+    """Rows as a sequence of instances, which are made when first looked at; or in any other form.
+
+    It has `__arrow_c_stream__`, so that `pyarrow.table(rows)` and `bulk_create(rows)` take it as it is.
+    """
+
+    def __init__(self, batch: _core.Batch, cls: type[_T]) -> None:
+        self._batch = batch
+        self._cls = cls
+
+    @cached_property
+    def _instances(self) -> list[_T]:
+        return self._batch.instances(self._cls)
+
+    def __len__(self) -> int:
+        return len(self._batch)
+
+    @overload
+    def __getitem__(self, index: int) -> _T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[_T]: ...
+    def __getitem__(self, index: int | slice) -> _T | list[_T]:
+        return self._instances[index]
+
+    def __iter__(self) -> Iterator[_T]:
+        return iter(self._instances)
+
+    def __repr__(self) -> str:
+        return f"<Rows of {self._cls.__name__}: {len(self)}>"
+
+    def records(self) -> list[dict[str, Any]]:
+        """The rows as dicts."""
+        return self._batch.records()
+
+    def to_arrow(self) -> pyarrow.Table:
+        """The rows as a `pyarrow.Table`, without a copy."""
+        module: Any = import_module("pyarrow")
+        table: pyarrow.Table = module.table(self._batch)
+        return table
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """The rows as a DataFrame. Optional int and bool fields are `Int64` and `boolean`: floats would lose digits."""
+        module: Any = import_module("pandas")
+        table: Any = self.to_arrow()
+        mapping = {"int64": module.Int64Dtype(), "bool": module.BooleanDtype()}
+        frame: pandas.DataFrame = table.to_pandas(types_mapper=lambda kind: mapping.get(str(kind)))
+        required = {field.name: str(field.type) for field in table.schema if not field.nullable}
+        return frame.astype({name: kind for name, kind in required.items() if kind in mapping})
+
+    def to_polars(self) -> polars.DataFrame:
+        """The rows as a polars DataFrame."""
+        module: Any = import_module("polars")
+        frame: polars.DataFrame = module.DataFrame(self._batch)
+        return frame
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._batch.__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> Any:
+        return self._batch.__arrow_c_schema__()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BulkResult(Mapping[str, Any]):
+    """How many rows of a bulk write ended how; the first eight sum to the rows given.
+
+    Attributes:
+        inserted: New rows.
+        updated: Rows that were there and changed.
+        unchanged: Rows that were there with the same values.
+        deleted: Rows removed.
+        ignored: Rows left as they were because of a conflict.
+        duplicate: Rows given more than once.
+        missing: Rows to be changed that were not there.
+        rejected: Rows refused.
+        seconds: Time the operation took, waiting for a connection included.
+        rows_per_second: All rows by that time.
+    """
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    ignored: int = 0
+    duplicate: int = 0
+    missing: int = 0
+    rejected: int = 0
+    seconds: float = 0.0
+    rows_per_second: float = 0.0
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.__dataclass_fields__:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in fields(self))
+
+    def __len__(self) -> int:
+        return len(fields(self))

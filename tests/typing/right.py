@@ -1,0 +1,82 @@
+"""Uses that every type checker must take. Never run."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, assert_type
+
+import pandas as pd
+import pyarrow as pa
+
+from dataflow import BulkResult, DataFlow, DataFlowError, MaxLength, Naive, Precision, Rows, Table, auto, errors, field
+
+db = DataFlow("postgresql://localhost/shop", pool_size=5, schema_mode="check", application_name="shop")
+
+
+# mypy does not see what a method does to a class it decorates; `@dataclass` below it tells every checker.
+@db.model
+@dataclass(kw_only=True)
+class Order:
+    id: int = auto()
+    sku: Annotated[str, MaxLength(40)]
+    total: Annotated[Decimal, Precision(18, 4)]
+    placed: datetime
+    shown: Annotated[datetime, Naive()] | None = None
+    state: str = "open"
+    __dataflow__: ClassVar = {"multi_tenant": True}
+
+
+@db.model
+class Note:
+    text: str
+    rank: int = field(default=1)
+
+
+orders = db.table(Order)
+assert_type(orders, Table[Order])
+order = orders.create(Order(sku="a", total=Decimal(1), placed=datetime.now()))
+assert_type(order, Order)
+assert_type(orders.create(sku="a", total=Decimal(1), placed=datetime.now()), Order)
+assert_type(orders.read(1).sku, str)
+assert_type(db.table(Note).read(1).rank, int)
+
+rows = orders.list({"total": {"$lt": 10}}, order_by=["-total", "sku"], limit=None)
+assert_type(rows, Rows[Order])
+assert_type(rows[0], Order)
+assert_type(rows[:2], list[Order])
+assert_type([row.state for row in rows], list[str])
+assert_type(orders.count(), int)
+
+result = orders.bulk_create([{"sku": "a"}, order], on_conflict="error")
+assert_type(result, BulkResult)
+assert_type(result.inserted, int)
+orders.bulk_create(pa.table({"sku": ["a"]}))
+orders.bulk_create(pd.DataFrame({"sku": ["a"]}))
+orders.bulk_create(rows)
+
+with db.transaction("SERIALIZABLE", timeout=2.5) as tx, db.tenant("a"):
+    tx.on_commit(lambda: print("done"))
+    assert_type(tx.isolation, str | None)
+
+
+async def awaited() -> None:
+    async with db, db.transaction(read_only=True):
+        assert_type(await orders.acreate(sku="a"), Order)
+        assert_type(await orders.aread(1), Order)
+        assert_type(await orders.alist(), Rows[Order])
+        assert_type(await orders.acount({"sku": "a"}), int)
+        assert_type(await orders.abulk_create([]), BulkResult)
+
+
+def add(a: int, *, b: str) -> float:
+    return a + len(b)
+
+
+assert_type(db.bind(add)(1, b="x"), float)
+
+try:
+    orders.read(1)
+except errors.UniqueViolationError as error:
+    assert_type(error.constraint, str | None)
+except DataFlowError as error:
+    assert_type(error.retryable, bool)

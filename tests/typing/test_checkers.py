@@ -1,0 +1,54 @@
+"""mypy and basedpyright take right uses of the public API and report wrong ones, line by line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def mypy(*names: str) -> set[tuple[str, int]]:
+    """The file and line of every error. Strict, without the project's own settings."""
+    command = [sys.executable, "-m", "mypy", "--config-file=", "--strict", "--output=json", *names]
+    # Libraries of the examples that have no hints are not what is tested.
+    command += ["--ignore-missing-imports", f"--cache-dir={HERE.parents[1] / '.mypy_cache'}"]
+    run = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    assert run.returncode in (0, 1), run.stdout + run.stderr
+    found = [json.loads(line) for line in run.stdout.splitlines() if line]
+    return {(item["file"], item["line"]) for item in found if item["severity"] == "error"}
+
+
+def basedpyright(*names: str) -> set[tuple[str, int]]:
+    """The file and line of every error, at the strictness of most projects."""
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable, *names]
+    run = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    assert run.returncode in (0, 1), run.stdout + run.stderr
+    found = json.loads(run.stdout)["generalDiagnostics"]
+    return {
+        (Path(item["file"]).name, item["range"]["start"]["line"] + 1) for item in found if item["severity"] == "error"
+    }
+
+
+def marked(name: str) -> set[tuple[str, int]]:
+    lines = (HERE / name).read_text(encoding="utf-8").splitlines()
+    return {(name, number) for number, line in enumerate(lines, 1) if line.endswith("# wrong")}
+
+
+@pytest.mark.parametrize("checker", [mypy, basedpyright])
+def test_right_uses_are_taken(checker):
+    assert checker("right.py") == set()
+
+
+@pytest.mark.parametrize("checker", [mypy, basedpyright])
+def test_wrong_uses_are_reported(checker):
+    assert len(marked("wrong.py")) > 20
+    assert checker("wrong.py") == marked("wrong.py")
+
+
+def test_plain_classes_are_dataclasses_to_pyright():
+    names = ("right_transform.py", "wrong_transform.py")
+    assert len(marked("wrong_transform.py")) == 4
+    assert basedpyright(*names) == marked("wrong_transform.py")

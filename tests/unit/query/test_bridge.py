@@ -1,0 +1,86 @@
+"""The awaited door: a cancel is passed on, waited for, and raised with its outcome."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dataflow import errors
+from dataflow.query.bridge import arun, run
+
+
+class FakeOperation:
+    """Settles when `settle` is called, as the compiled one does from its own thread."""
+
+    def __init__(self, result: Any = None, outcome: str | None = None) -> None:
+        self.result, self.outcome, self.cancels, self.taken = result, outcome, 0, False
+        self.settle: Callable[[], None] = lambda: None
+
+    def start(self, loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
+        self.settle = lambda: loop.call_soon_threadsafe(done.set_result, None)
+
+    def cancel(self) -> None:
+        self.cancels += 1
+
+    def take(self) -> Any:
+        self.taken = True
+        return self.wait()
+
+    def wait(self) -> Any:
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+async def begin(operation: FakeOperation) -> "asyncio.Task[Any]":
+    task = asyncio.create_task(arun(operation))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    return task
+
+
+def test_a_blocking_run_gives_result_or_error():
+    assert run(FakeOperation(3)) == 3  # type: ignore[arg-type]
+    with pytest.raises(errors.DeadlockError):
+        run(FakeOperation(errors.DeadlockError("x")))  # type: ignore[arg-type]
+
+
+async def test_an_awaited_run_gives_result_or_error():
+    for result in (3, errors.DeadlockError("x")):
+        task = await begin(operation := FakeOperation(result))
+        operation.settle()
+        assert (await asyncio.gather(task, return_exceptions=True)) == [result]
+
+
+@pytest.mark.parametrize("outcome", ["committed", "rolled back", "unknown", None])
+async def test_a_cancel_waits_for_the_operation_and_tells_its_outcome(outcome: str | None):
+    task = await begin(operation := FakeOperation(outcome=outcome))
+    task.cancel()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    operation.settle()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert caught.value.outcome == outcome  # type: ignore[attr-defined]
+    assert (operation.cancels, operation.taken) == (1, False)
+
+
+async def test_further_cancels_do_not_cut_the_wait_short():
+    task = await begin(operation := FakeOperation(outcome="rolled back"))
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.001)
+    assert not task.done()
+    operation.settle()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert operation.cancels == 1
+
+
+async def test_a_timeout_is_a_cancel():
+    operation = FakeOperation(outcome="unknown")
+    asyncio.get_running_loop().call_later(0.05, lambda: operation.settle())
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await arun(operation)  # type: ignore[arg-type]
+    assert operation.cancels == 1
