@@ -41,7 +41,7 @@ def compare(
             prepare()
             turns[name].append(timed(jobs[name]))
 
-    for name, job in jobs.items():  # warm-up
+    for job in jobs.values():  # warm-up
         prepare()
         job()
     benchmark.pedantic(round_of_all, rounds=rounds, iterations=1)  # type: ignore[attr-defined]

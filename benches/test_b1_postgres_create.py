@@ -32,9 +32,7 @@ def declare(db: DataFlow) -> type:
 
 
 @pytest.mark.benchmark(group="B1 PostgreSQL create, Arrow")
-def test_a_million_arrow_rows(
-    benchmark: pytest.FixtureRequest, postgres: PostgreSQL, rows: pa.Table, tmp_path: Path
-) -> None:
+def test_a_million_arrow_rows(benchmark: pytest.FixtureRequest, postgres: PostgreSQL, rows: pa.Table) -> None:
     url = postgres.create_database()
     admin = psycopg.connect(postgres.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2], autocommit=True)
     with DataFlow(url) as db, adbc.connect(url) as peer, admin:

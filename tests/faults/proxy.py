@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from tests.faults.cut import Cut, How, Plan
 from tests.faults.framing import FRAMINGS, Direction, Message, Protocol
 
-HOST = "127.0.0.1"
+HOST, DISGUISE = "127.0.0.1", "127.0.0.2"
 CHUNK_BYTES = 256 * 1024
 SENT_TIMEOUT_S = 2.0
 
@@ -36,14 +36,17 @@ class Record(NamedTuple):
 class Proxy:
     """Forwards `host:port` on its own `port`; plan cuts at any time, from any thread.
 
+    A client can tell that it talks to a proxy: a PostgreSQL server knows another port than the client. `disguised`, the
+    proxy has the server's port on another loopback address (which needs Linux).
+
     Attributes:
         messages: Every message seen, in the proxy's order, also the one cut off.
         cuts: The messages at which a connection was cut; a test asserts on it that its fault did happen.
     """
 
-    def __init__(self, host: str, port: int, protocol: Protocol) -> None:
-        self.host = HOST
-        self.port = 0
+    def __init__(self, host: str, port: int, protocol: Protocol, *, disguised: bool = False) -> None:
+        self.host = DISGUISE if disguised else HOST
+        self.port = port if disguised else 0
         self.protocol = protocol
         self.messages: list[Record] = []
         self.cuts: list[Record] = []
@@ -104,7 +107,7 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, HOST, 0)
+        server = await asyncio.start_server(self._accept, self.host, self.port)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
