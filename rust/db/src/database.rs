@@ -128,6 +128,10 @@ impl Database {
         self.options.schema_mode
     }
 
+    pub(crate) fn embedded(&self) -> bool {
+        self.connector.embedded()
+    }
+
     pub(crate) fn bulk_form(&self) -> BulkForm {
         self.connector.bulk_form()
     }

@@ -103,15 +103,22 @@ pub(crate) trait Connector: Send + Sync + 'static {
         None
     }
 
+    /// Whether the database is a file or memory of this process, where a transaction shuts out all other writers.
+    fn embedded(&self) -> bool {
+        false
+    }
+
     /// Whether readers and the one writer have pools of their own (SQLite file).
     fn single_writer(&self) -> bool {
         false
     }
 }
 
-/// What a connection is for; only SQLite tells them apart.
+/// What a connection is for. Only SQLite tells reading from writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Read,
     Write,
+    /// Making tables: beside the pool, which may be full of transactions that wait for the table.
+    Schema,
 }

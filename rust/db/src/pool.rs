@@ -83,6 +83,8 @@ pub(crate) fn closed() -> Error {
 pub(crate) struct Pool {
     write: managed::Pool<Manager>,
     read: Option<managed::Pool<Manager>>,
+    /// One connection for [`Access::Schema`] on a server.
+    schema: Option<managed::Pool<Manager>>,
     acquire_timeout: Duration,
     events: EventBus,
 }
@@ -109,14 +111,16 @@ impl Pool {
         } else {
             (build(Access::Write, size)?, None)
         };
-        Ok(Pool { write, read, acquire_timeout, events: events.clone() })
+        let schema = if connector.embedded() { None } else { Some(build(Access::Schema, 1)?) };
+        Ok(Pool { write, read, schema, acquire_timeout, events: events.clone() })
     }
 
     /// # Errors
     /// `PoolTimeout` when none came free in time, `Closed`, and every refusal of the server.
     pub async fn acquire(&self, access: Access) -> Result<Lease> {
-        let pool = match (access, &self.read) {
-            (Access::Read, Some(read)) => read,
+        let pool = match (access, &self.read, &self.schema) {
+            (Access::Read, Some(read), _) => read,
+            (Access::Schema, _, Some(schema)) => schema,
             _ => &self.write,
         };
         pool.get().await.map_err(|error| self.translate(error))
@@ -163,9 +167,7 @@ impl Pool {
 
     pub fn close(&self) {
         self.write.close();
-        if let Some(read) = &self.read {
-            read.close();
-        }
+        self.read.iter().chain(&self.schema).for_each(managed::Pool::close);
     }
 
     /// (open, idle, waiting, largest size), over all pools.

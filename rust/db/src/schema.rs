@@ -14,7 +14,7 @@ use crate::driver::Access;
 use crate::execute::{begin, commit, control, query, rollback};
 use crate::fetch::text_cell;
 use crate::session::{Effect, Limits, Session};
-use crate::transaction::Begin;
+use crate::transaction::{Begin, Transaction};
 
 /// Version of what we keep in the database ourselves.
 const FORMAT: i64 = 1;
@@ -31,40 +31,69 @@ struct Reported {
 
 impl Database {
     /// Makes or checks the table, once for each `Table`; a failure is tried again by the next operation.
+    ///
+    /// On a server this happens beside the caller's transaction, which DDL would commit on MariaDB. An embedded
+    /// database has no room beside it: there the transaction itself makes the table, and may take it back.
     pub async fn make_ready(&self, table: &Table, context: &Context) -> Result<()> {
-        table.ready.get_or_try_init(async || self.prepare(table, context).await).await.copied()
-    }
-
-    /// On a connection of its own: never inside the caller's transaction, which DDL would commit on MariaDB.
-    async fn prepare(&self, table: &Table, context: &Context) -> Result<()> {
-        if self.schema_mode() == SchemaMode::Off {
+        if table.ready.initialized() || self.schema_mode() == SchemaMode::Off {
             return Ok(());
         }
+        match &context.transaction {
+            Some(transaction) if self.embedded() => self.prepare_inside(table, transaction, context).await,
+            _ => table.ready.get_or_try_init(async || self.prepare(table, context).await).await.copied(),
+        }
+    }
+
+    async fn prepare_inside(&self, table: &Table, transaction: &Transaction, context: &Context) -> Result<()> {
+        let limits = context.limits();
+        let dialect = self.dialect(&limits).await?;
+        let mut held = transaction.hold(&limits).await?;
+        if held.knows_table(&table.schema.table) {
+            return Ok(());
+        }
+        let session = held.session()?;
+        let work = async {
+            match self.look(session, dialect.as_ref(), &table.schema, &limits).await? {
+                Missing::Nothing => Ok(()),
+                _ => create(session, dialect.as_ref(), &table.schema, &limits).await,
+            }
+        };
+        let result = work.await;
+        match &result {
+            Ok(()) => held.learn_table(&table.schema.table),
+            Err(_) => held.abort(),
+        }
+        result
+    }
+
+    async fn prepare(&self, table: &Table, context: &Context) -> Result<()> {
         let limits = Limits { deadline: None, ..context.limits() };
         let dialect = self.dialect(&limits).await?;
-        let schema = table.schema.as_ref();
-        {
-            let mut session = self.session(Access::Read, &limits).await?;
-            check_format(&mut session, dialect.as_ref(), &limits).await?;
-            let missing = compare(
-                dialect.as_ref(),
-                schema,
-                &report(&mut session, dialect.as_ref(), &schema.table, &limits).await?,
-            )?;
-            match (missing, self.schema_mode()) {
-                (Missing::Nothing, _) => return Ok(()),
-                (Missing::Table, SchemaMode::Check) => {
-                    return Err(mismatch(schema, "the table does not exist".to_owned()));
-                }
-                (Missing::Columns(columns), SchemaMode::Check) => {
-                    return Err(mismatch(schema, format!("the table has no column `{}`", columns[0].name)));
-                }
-                _ => {}
-            }
-        }
-        let mut session = self.session(Access::Write, &limits).await?;
         let _station = self.events().station("dataflow.schema");
-        create_locked(&mut session, dialect.as_ref(), schema, &limits).await
+        let mut session = self.session(Access::Schema, &limits).await?;
+        match self.look(&mut session, dialect.as_ref(), &table.schema, &limits).await? {
+            Missing::Nothing => Ok(()),
+            _ => create_locked(&mut session, dialect.as_ref(), &table.schema, &limits).await,
+        }
+    }
+
+    /// What the table lacks, refused where the schema mode does not let us mend it.
+    async fn look(
+        &self,
+        session: &mut Session,
+        dialect: &dyn Dialect,
+        table: &TableSchema,
+        limits: &Limits,
+    ) -> Result<Missing> {
+        check_format(session, dialect, limits).await?;
+        let missing = compare(dialect, table, &report(session, dialect, &table.table, limits).await?)?;
+        match (&missing, self.schema_mode()) {
+            (Missing::Table, SchemaMode::Check) => Err(mismatch(table, "the table does not exist".to_owned())),
+            (Missing::Columns(columns), SchemaMode::Check) => {
+                Err(mismatch(table, format!("the table has no column `{}`", columns[0].name)))
+            }
+            _ => Ok(missing),
+        }
     }
 }
 

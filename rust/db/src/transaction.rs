@@ -46,6 +46,8 @@ pub(crate) struct Held {
     aborted: bool,
     /// Told after the commit.
     pending: Vec<Event>,
+    /// Tables made or seen inside this transaction of an embedded database.
+    tables: Vec<String>,
 }
 
 impl Held {
@@ -55,6 +57,14 @@ impl Held {
 
     pub fn abort(&mut self) {
         self.aborted = true;
+    }
+
+    pub fn knows_table(&self, table: &str) -> bool {
+        self.tables.iter().any(|known| known == table)
+    }
+
+    pub fn learn_table(&mut self, table: &str) {
+        self.tables.push(table.to_owned());
     }
 
     pub fn after_commit(&mut self, event: Event) {
@@ -83,7 +93,7 @@ impl Transaction {
         let events = db.events().clone();
         events.emit(|| transaction_event("begin", started));
         Ok(Arc::new(Transaction {
-            held: Mutex::new(Held { session: Some(session), aborted: false, pending: Vec::new() }),
+            held: Mutex::new(Held { session: Some(session), aborted: false, pending: Vec::new(), tables: Vec::new() }),
             isolation,
             read_only: options.read_only,
             deadline: limits.deadline,
@@ -121,7 +131,9 @@ impl Transaction {
         tokio::select! {
             biased;
             held = self.held.lock() => Ok(held),
-            () = limits.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled")),
+            () = limits.cancel.cancelled() => {
+                Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack))
+            }
         }
     }
 
@@ -202,6 +214,9 @@ impl Transaction {
         let statement = Statement::unscoped(sql, "a savepoint");
         let result = control(held.session()?, &statement, Effect::Nothing, &limits).await;
         held.aborted = result.is_err();
+        if heals {
+            held.tables.clear();
+        }
         self.events.emit(|| transaction_event(action, started));
         result
     }

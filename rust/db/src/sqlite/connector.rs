@@ -148,6 +148,10 @@ impl Connector for SqliteConnector {
     }
 
     /// In memory everything uses one connection: a second would wait for table locks.
+    fn embedded(&self) -> bool {
+        true
+    }
+
     fn single_writer(&self) -> bool {
         self.file().is_some()
     }
