@@ -89,7 +89,7 @@ class Proxy:
         """Until no connection is open; a client's close returns before its goodbye is seen here."""
         deadline = time.monotonic() + timeout_s
         while self._tasks:
-            assert time.monotonic() < deadline, f"{len(self._tasks)} connections are open"
+            assert time.monotonic() < deadline, f"{len(self._tasks)} connections are open, last {self.messages[-3:]}"
             time.sleep(0.001)
 
     def due(self, message: Message) -> Cut | None:

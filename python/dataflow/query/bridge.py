@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ async def arun(operation: _core.Operation[_R]) -> _R:
     except asyncio.CancelledError as cancelled:
         operation.cancel()
         await _settle(done)
+        # The result goes now: whoever keeps this exception must not keep, say, a transaction that had just begun.
+        with suppress(Exception):
+            operation.take()
         cancelled.outcome = operation.outcome  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
         raise
     return operation.take()

@@ -273,8 +273,9 @@ impl Error {
         self
     }
 
+    /// How the write ended, unless something closer to the database has said so already.
     pub fn outcome(mut self, outcome: Outcome) -> Self {
-        self.0.outcome = Some(outcome);
+        self.0.outcome.get_or_insert(outcome);
         self
     }
 }

@@ -52,6 +52,13 @@ pub(crate) trait Driver: Send {
     /// Whether the connection is known to be dead.
     fn is_closed(&self) -> bool;
 
+    /// Whether an idle connection is still alive: asked before it is used again.
+    ///
+    /// A dead one that is not noticed here makes the next write fail as *unknown*.
+    fn check_alive(&mut self) -> BoxFuture<'_, bool> {
+        Box::pin(std::future::ready(!self.is_closed()))
+    }
+
     /// Whether the wire is in a known state after an interrupted statement came to its end.
     ///
     /// False where the server's cancel travels on another connection and may hit the next statement

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::driver::{Chunks, Reply};
 use crate::event::EventBus;
 use crate::fetch::text_cell;
+use crate::planted::{Fault, planted};
 use crate::session::{Effect, Exchange, Limits, Session};
 use crate::transaction::Begin;
 
@@ -125,6 +126,10 @@ pub(crate) async fn commit(session: &mut Session, limits: &Limits) -> Result<()>
 }
 
 pub(crate) async fn rollback(session: &mut Session, limits: &Limits) -> Result<()> {
+    if planted(Fault::ReuseCancelled) {
+        session.in_transaction = false;
+        return Ok(());
+    }
     if !session.is_open() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 /// Which of our laws to break, from the environment variable `_DATAFLOW_PLANTED_FAULT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A cancelled exchange is left in the middle, and its connection goes back to the pool.
+    /// A cancelled exchange is left in the middle, nothing is rolled back, and the connection goes back to the pool.
     ReuseCancelled,
     /// A commit whose answer was lost is reported as done.
     TrustLostCommit,

@@ -69,7 +69,7 @@ impl managed::Manager for Manager {
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
         match connection.driver() {
-            Ok(driver) if !driver.is_closed() => Ok(()),
+            Ok(driver) if !driver.is_closed() && driver.check_alive().await => Ok(()),
             _ => Err(RecycleError::message("the server closed it")),
         }
     }
@@ -146,7 +146,8 @@ impl Pool {
 
     /// Closes what has been idle for `idle_timeout`, for as long as the pool lives.
     pub fn reap_idle(&self, idle_timeout: Duration) {
-        let pools: Vec<_> = std::iter::once(&self.write).chain(&self.read).map(managed::Pool::weak).collect();
+        let pools: Vec<_> =
+            std::iter::once(&self.write).chain(&self.read).chain(&self.schema).map(managed::Pool::weak).collect();
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(REAP_INTERVAL.min(idle_timeout)).await;

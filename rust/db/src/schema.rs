@@ -70,7 +70,8 @@ impl Database {
         let limits = Limits { deadline: None, ..context.limits() };
         let dialect = self.dialect(&limits).await?;
         let _station = self.events().station("dataflow.schema");
-        let mut session = self.session(Access::Schema, &limits).await?;
+        let access = if context.transaction.is_some() { Access::Schema } else { Access::Write };
+        let mut session = self.session(access, &limits).await?;
         match self.look(&mut session, dialect.as_ref(), &table.schema, &limits).await? {
             Missing::Nothing => Ok(()),
             _ => create_locked(&mut session, dialect.as_ref(), &table.schema, &limits).await,
@@ -148,8 +149,10 @@ async fn take_lock(session: &mut Session, acquire: Option<&str>, limits: &Limits
 
 async fn create(session: &mut Session, dialect: &dyn Dialect, table: &TableSchema, limits: &Limits) -> Result<()> {
     let meta = dialect.qualified(META);
-    if report(session, dialect, META, limits).await?.is_empty() {
+    if !meta_exists(session, dialect, limits).await? {
         run_ddl(session, &dialect.create_meta(&meta), limits).await?;
+    }
+    if stored_format(session, dialect, limits).await?.is_none() {
         put_meta(session, dialect, "format", &FORMAT.to_string(), limits).await?;
     }
     let reported = report(session, dialect, &table.table, limits).await?;
@@ -193,21 +196,26 @@ pub(crate) async fn meta_exists(session: &mut Session, dialect: &dyn Dialect, li
 /// # Errors
 /// `NewerFormat` when a newer DataFlow has written our own table.
 async fn check_format(session: &mut Session, dialect: &dyn Dialect, limits: &Limits) -> Result<()> {
-    if report(session, dialect, META, limits).await?.is_empty() {
-        return Ok(());
-    }
-    let [key, value] = ["key", "value"].map(|name| dialect.quote(name));
-    let sql = format!("SELECT {value} FROM {} WHERE {key} = 'format'", dialect.qualified(META));
-    let rows = query(session, &Statement::unscoped(sql, "our own table").returning(&[("value", TEXT)]), limits).await?;
-    let format = text_cell(&rows, 0);
-    match format.parse::<i64>() {
-        Ok(format) if format <= FORMAT => Ok(()),
-        _ => Err(Error::new(
+    match stored_format(session, dialect, limits).await? {
+        // None also while another process makes it: on MariaDB the table is seen before its first row.
+        None => Ok(()),
+        Some(format) if format.parse::<i64>().is_ok_and(|format| format <= FORMAT) => Ok(()),
+        Some(format) => Err(Error::new(
             ErrorKind::NewerFormat,
             format!("the database has format `{format}`, this DataFlow knows {FORMAT}"),
         )
         .hint("upgrade dataflow-db here, or keep the older one out")),
     }
+}
+
+async fn stored_format(session: &mut Session, dialect: &dyn Dialect, limits: &Limits) -> Result<Option<String>> {
+    if !meta_exists(session, dialect, limits).await? {
+        return Ok(None);
+    }
+    let [key, value] = ["key", "value"].map(|name| dialect.quote(name));
+    let sql = format!("SELECT {value} FROM {} WHERE {key} = 'format'", dialect.qualified(META));
+    let rows = query(session, &Statement::unscoped(sql, "our own table").returning(&[("value", TEXT)]), limits).await?;
+    Ok((rows.num_rows() > 0).then(|| text_cell(&rows, 0)))
 }
 
 async fn report(session: &mut Session, dialect: &dyn Dialect, table: &str, limits: &Limits) -> Result<Vec<Reported>> {

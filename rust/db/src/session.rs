@@ -41,10 +41,26 @@ impl Limits {
             }
         };
         tokio::select! {
-            () = self.cancel.cancelled() => Error::new(ErrorKind::Cancelled, "the operation was cancelled"),
-            () = expired => Error::new(ErrorKind::StatementTimeout, "the operation ran longer than its timeout"),
+            () = self.cancel.cancelled() => cancelled(),
+            () = expired => expiry(),
         }
     }
+
+    /// Why nothing new may begin, if so.
+    fn passed(&self) -> Option<Error> {
+        if self.cancel.is_cancelled() {
+            return Some(cancelled());
+        }
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now()).then(expiry)
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the operation was cancelled")
+}
+
+fn expiry() -> Error {
+    Error::new(ErrorKind::StatementTimeout, "the transaction ran longer than its timeout")
 }
 
 /// What an exchange does to the data, which decides what its loss means.
@@ -105,8 +121,9 @@ impl Session {
 
     /// Runs one exchange under the limits. Whatever happens, afterwards the session is settled or closed.
     pub async fn exchange(&mut self, limits: &Limits, effect: Effect, what: Exchange<'_>) -> Result<Reply> {
-        if limits.cancel.is_cancelled() {
-            return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack));
+        // Nothing is begun that must end at once: a fast answer would hide that the limit was reached.
+        if let Some(error) = limits.passed() {
+            return Err(error.outcome(Outcome::RolledBack));
         }
         let driver = self.lease.as_mut().ok_or_else(gone)?.driver()?;
         self.exchanging = true;
@@ -125,14 +142,21 @@ impl Session {
                 if planted(Fault::ReuseCancelled) {
                     drop(running);
                     (self.exchanging, self.in_transaction) = (false, false);
-                    return Err(why);
+                    return Err(why.outcome(Outcome::RolledBack));
                 }
                 let settled = settle(running, interrupt, effect).await;
                 if !(survives && settled.is_some()) {
                     self.discard("cancelled in the middle of an exchange");
                 }
                 self.exchanging = false;
-                Err(why.outcome(stopped_outcome(settled, effect)))
+                match settled {
+                    // It committed while its time ran out: nothing is left to be told of.
+                    Some(Ok(reply)) if effect == Effect::Commit && why.kind() == ErrorKind::StatementTimeout => Ok(reply),
+                    settled => match (stopped_outcome(settled, effect), why.kind()) {
+                        (Outcome::Unknown, ErrorKind::StatementTimeout) => Err(outcome_unknown()),
+                        (outcome, _) => Err(why.outcome(outcome)),
+                    },
+                }
             }
         }
     }
@@ -144,7 +168,7 @@ impl Session {
         let result = tokio::select! {
             biased;
             result = connector.probe(driver) => result,
-            why = limits.reached() => return Err(why),
+            why = limits.reached() => return Err(why.outcome(Outcome::RolledBack)),
         };
         self.exchanging = false;
         result

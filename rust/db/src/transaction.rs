@@ -46,6 +46,8 @@ pub(crate) struct Held {
     aborted: bool,
     /// Told after the commit.
     pending: Vec<Event>,
+    /// Open savepoints with the length of `pending` when they were set.
+    savepoints: Vec<(u32, usize)>,
     /// Tables made or seen inside this transaction of an embedded database.
     tables: Vec<String>,
 }
@@ -65,6 +67,22 @@ impl Held {
 
     pub fn learn_table(&mut self, table: &str) {
         self.tables.push(table.to_owned());
+    }
+
+    /// What came after a savepoint that is rolled back to is neither told nor known any more.
+    fn note_savepoint(&mut self, action: Savepoint, level: u32) {
+        if action == Savepoint::Set {
+            self.savepoints.push((level, self.pending.len()));
+            return;
+        }
+        if let Some(at) = self.savepoints.iter().position(|(set, _)| *set == level) {
+            let (_, told) = self.savepoints[at];
+            self.savepoints.truncate(at);
+            if action == Savepoint::RollBackTo {
+                self.pending.truncate(told);
+                self.tables.clear();
+            }
+        }
     }
 
     pub fn after_commit(&mut self, event: Event) {
@@ -93,7 +111,13 @@ impl Transaction {
         let events = db.events().clone();
         events.emit(|| transaction_event("begin", started));
         Ok(Arc::new(Transaction {
-            held: Mutex::new(Held { session: Some(session), aborted: false, pending: Vec::new(), tables: Vec::new() }),
+            held: Mutex::new(Held {
+                session: Some(session),
+                aborted: false,
+                pending: Vec::new(),
+                savepoints: Vec::new(),
+                tables: Vec::new(),
+            }),
             isolation,
             read_only: options.read_only,
             deadline: limits.deadline,
@@ -185,40 +209,51 @@ impl Transaction {
     /// Sets a savepoint and returns its level.
     pub async fn savepoint(&self, cancel: CancellationToken) -> Result<u32> {
         let level = self.next_savepoint.fetch_add(1, Ordering::Relaxed) + 1;
-        self.savepoint_control(cancel, format!("SAVEPOINT dataflow_{level}"), "savepoint", false).await?;
+        self.control(Savepoint::Set, level, cancel).await?;
         Ok(level)
     }
 
     pub async fn release(&self, level: u32, cancel: CancellationToken) -> Result<()> {
-        self.savepoint_control(cancel, format!("RELEASE SAVEPOINT dataflow_{level}"), "release", false).await
+        self.control(Savepoint::Release, level, cancel).await
     }
 
     /// Undoes what came after the savepoint; the transaction is usable again, if its connection lives.
     pub async fn rollback_to(&self, level: u32, cancel: CancellationToken) -> Result<()> {
-        self.savepoint_control(cancel, format!("ROLLBACK TO SAVEPOINT dataflow_{level}"), "rollback_to", true).await
+        self.control(Savepoint::RollBackTo, level, cancel).await
     }
 
-    async fn savepoint_control(
-        &self,
-        cancel: CancellationToken,
-        sql: String,
-        action: &'static str,
-        heals: bool,
-    ) -> Result<()> {
+    async fn control(&self, action: Savepoint, level: u32, cancel: CancellationToken) -> Result<()> {
         let started = Instant::now();
         let limits = self.limits(cancel);
         let mut held = self.turn(&limits).await?;
-        if held.aborted && !heals {
+        if held.aborted && action != Savepoint::RollBackTo {
             return Err(aborted());
         }
-        let statement = Statement::unscoped(sql, "a savepoint");
+        let (verb, name) = action.words();
+        let statement = Statement::unscoped(format!("{verb} dataflow_{level}"), "a savepoint");
         let result = control(held.session()?, &statement, Effect::Nothing, &limits).await;
         held.aborted = result.is_err();
-        if heals {
-            held.tables.clear();
-        }
-        self.events.emit(|| transaction_event(action, started));
+        held.note_savepoint(action, level);
+        self.events.emit(|| transaction_event(name, started));
         result
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Savepoint {
+    Set,
+    Release,
+    RollBackTo,
+}
+
+impl Savepoint {
+    /// In SQL and in events.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Savepoint::Set => ("SAVEPOINT", "savepoint"),
+            Savepoint::Release => ("RELEASE SAVEPOINT", "release"),
+            Savepoint::RollBackTo => ("ROLLBACK TO SAVEPOINT", "rollback_to"),
+        }
     }
 }
 

@@ -19,6 +19,9 @@ use crate::fetch::RowSink;
 /// The whole time for connecting and sending `KILL QUERY`.
 const INTERRUPT_LIMIT: Duration = Duration::from_millis(500);
 
+/// A pooled connection that does not answer in this time is given up for a new one.
+const PING_LIMIT: Duration = Duration::from_secs(2);
+
 /// A statement with more parameters is not kept prepared: the server holds some 500 bytes for each of them.
 const MOST_CACHED_PARAMETERS: usize = 2_000;
 
@@ -112,6 +115,19 @@ impl Driver for MysqlDriver {
             };
             // The caller closes the connection in any case.
             let _ = tokio::time::timeout(INTERRUPT_LIMIT, kill).await;
+        })
+    }
+
+    /// A ping: mysql_async does not look at an idle socket, so it cannot know that the server has closed it.
+    fn check_alive(&mut self) -> BoxFuture<'_, bool> {
+        Box::pin(async {
+            self.busy = true;
+            let Some(conn) = &mut self.conn else {
+                return false;
+            };
+            let alive = matches!(tokio::time::timeout(PING_LIMIT, conn.ping()).await, Ok(Ok(())));
+            self.busy = !alive;
+            alive
         })
     }
 

@@ -110,17 +110,18 @@ fn too_long() -> Error {
 
 /// `numeric_send`: base-10000 digits with a weight, and the scale to show.
 pub(super) fn put_numeric(out: &mut BytesMut, value: i128, scale: u8) {
-    // Aligns the point to a group of four digits: the fraction gets whole groups.
+    // The point lies between two groups of four digits: the last group of the fraction is filled up with zeros.
     let groups = scale.div_ceil(4);
     let padding = groups * 4 - scale;
     let magnitude = value.unsigned_abs();
     let unit = pow10(scale).unsigned_abs();
-    let (mut whole, mut fraction) = (magnitude / unit, (magnitude % unit) * pow10(padding).unsigned_abs());
+    let (mut whole, mut fraction) = (magnitude / unit, magnitude % unit);
     let mut digits = [0_i16; 24];
     let mut at = digits.len();
-    for _ in 0..groups {
+    for left in (0..groups).rev() {
         at -= 1;
-        digits[at] = group(&mut fraction);
+        // Filled up before it is cut off: the whole fraction times 10^3 would not fit an u128.
+        digits[at] = if left + 1 == groups { last_group(&mut fraction, padding) } else { group(&mut fraction) };
     }
     while whole > 0 {
         at -= 1;
@@ -143,6 +144,14 @@ pub(super) fn put_numeric(out: &mut BytesMut, value: i128, scale: u8) {
     for digit in used {
         out.put_i16(*digit);
     }
+}
+
+/// Takes the last `4 - padding` decimal digits off and fills them up to four.
+fn last_group(value: &mut u128, padding: u8) -> i16 {
+    let cut = pow10(4 - padding).unsigned_abs();
+    let digit = (*value % cut) * pow10(padding).unsigned_abs();
+    *value /= cut;
+    i16::try_from(digit).unwrap_or(0)
 }
 
 /// Takes the last four decimal digits off.

@@ -60,7 +60,8 @@ fn kind(code: &str, message: &str) -> ErrorKind {
         "40001" => ErrorKind::SerializationFailure,
         "40P01" => ErrorKind::Deadlock,
         "55P03" => ErrorKind::LockTimeout,
-        // One code for both; the server's own text tells them apart in English only (lc_messages is set to C).
+        // One code for both. Our own cancels and deadlines never get here: this is the server's statement_timeout, which
+        // only its English text tells from somebody's pg_cancel_backend.
         "57014" if message.contains("timeout") => ErrorKind::StatementTimeout,
         "57014" => ErrorKind::Cancelled,
         "22001" => ErrorKind::DataTooLong,

@@ -1,0 +1,174 @@
+"""Short conversations with the database, and what a cut in the middle of one did to it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dataflow.errors import (
+    CommitOutcomeUnknownError,
+    ConnectionLostError,
+    DataFlowError,
+    StatementTimeoutError,
+    TransactionAbortedError,
+)
+from tests.faults.client import Undo, expect
+from tests.faults.cut import Cut
+from tests.faults.framing import Direction
+from tests.faults.marked import Flow
+from tests.faults.oracle import Oracle
+from tests.faults.proxy import Proxy
+from tests.faults.verdict import Attempt, Violations, check_rows
+
+BULK_ROWS = 20
+BOUND_S = 0.2
+NOTICED_S = 0.05
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What is said, and the parts of the nonce that are there when all of it was done."""
+
+    name: str
+    run: Callable[[Flow, int], None]
+    parts: frozenset[int] = frozenset()
+
+
+def read(flow: Flow, nonce: int) -> None:
+    expect(list(flow.table.list({"nonce": nonce})), [])
+
+
+def create(flow: Flow, nonce: int) -> None:
+    expect(flow.table.create(nonce=nonce, part=0).nonce, nonce)
+
+
+def bulk(flow: Flow, nonce: int) -> None:
+    rows = [{"nonce": nonce, "part": part} for part in range(1, BULK_ROWS)]
+    expect(flow.table.bulk_create(rows)["inserted"], len(rows))
+
+
+def transaction(flow: Flow, nonce: int) -> None:
+    with flow.db.transaction():
+        create(flow, nonce)
+        bulk(flow, nonce)
+        try:
+            with flow.db.transaction():
+                flow.table.create(nonce=nonce, part=BULK_ROWS)
+                raise Undo
+        except Undo:
+            expect(flow.table.count({"nonce": nonce}), BULK_ROWS)
+
+
+def bounded(flow: Flow, nonce: int) -> None:
+    with flow.db.transaction(timeout=BOUND_S):
+        create(flow, nonce)
+        bulk(flow, nonce)
+        read(flow, -1)
+
+
+EXCHANGES = [
+    Exchange("read", read),
+    Exchange("create", create, frozenset({0})),
+    Exchange("bulk", bulk, frozenset(range(1, BULK_ROWS))),
+    Exchange("transaction", transaction, frozenset(range(BULK_ROWS))),
+]
+
+
+BOUNDED = Exchange("bounded transaction", bounded, frozenset(range(BULK_ROWS)))
+
+
+@dataclass
+class Trial:
+    """Runs one exchange after another through a proxy and cuts each once."""
+
+    flow: Flow
+    proxy: Proxy
+    oracle: Oracle
+    nonce: int = 0
+    # Whether every statement is closed on the wire after its use (MySQL's protocol without a statement cache).
+    closes: bool = False
+    violations: Violations = field(default_factory=Violations)
+    # How the cut exchanges ended, by the name of the error; "done" for those that did not notice.
+    ends: Counter[str] = field(default_factory=Counter)
+
+    def warm(self) -> int:
+        """An open connection that has said all of its hello; its number in the proxy."""
+        self.proxy.clear()
+        self.flow.table.count()
+        self._drain()
+        return self.proxy.messages[-1].connection
+
+    def record(self, exchange: Exchange) -> dict[Direction, int]:
+        """Run the exchange undisturbed on a fresh connection: how many messages it sends each way."""
+        connection = self.warm()
+        self.proxy.clear()
+        self.nonce += 1
+        exchange.run(self.flow, self.nonce)
+        self._drain()
+        return {"client": self.proxy.count("client", connection), "server": self.proxy.count("server", connection)}
+
+    def cut(self, exchange: Exchange, cut: Cut) -> Attempt:
+        """Run the exchange with this cut, and judge what became of it."""
+        self.proxy.clear()
+        self.proxy.plan(cut)
+        self.nonce += 1
+        attempt = Attempt(self.nonce, f"{exchange.name} with {describe(cut)}", exchange.parts)
+        self._run(exchange, attempt, cut)
+        if not wait_until(lambda: bool(self.proxy.cuts)):
+            self.violations.add("unexpected", f"{attempt.action}: the cut did not happen")
+        if cut.how != "silence":  # the proxy keeps a silent connection open to the server
+            self.proxy.wait_closed()
+            if attempt.outcome == "committed":  # the connection broke while idle, which takes a moment to be noticed
+                time.sleep(NOTICED_S)
+            self.violations.add("idle_in_transaction", attempt.action, self.oracle.settle())
+        check_rows([attempt], self.oracle.stored(attempt.nonce), self.violations)
+        return attempt
+
+    def carry_on(self, after: str) -> None:
+        """The next call on the same DataFlow works, whatever happened to the connection."""
+        try:
+            self.warm()
+        except DataFlowError as error:
+            self.violations.add("unexpected", f"{after}: the next call failed: {error!r}")
+            self.warm()
+
+    def _drain(self) -> None:
+        """Until the proxy has seen the last message; nothing answers the one that closes a statement."""
+        if self.closes:
+            assert self._count("prepare"), "no statement was prepared"
+            assert wait_until(lambda: self._count("prepare") == self._count("close")), "a statement was not closed"
+
+    def _count(self, kind: str) -> int:
+        return sum(message.type == kind for message in self.proxy.messages)
+
+    def _run(self, exchange: Exchange, attempt: Attempt, cut: Cut) -> None:
+        lost = StatementTimeoutError if cut.how == "silence" else ConnectionLostError
+        name = "done"
+        try:
+            exchange.run(self.flow, attempt.nonce)
+            attempt.outcome = "committed"
+        except DataFlowError as error:
+            name = type(error).__name__
+            attempt.outcome = "unknown" if error.outcome == "unknown" else "rolled back"
+            if (
+                not isinstance(error, (lost, CommitOutcomeUnknownError, TransactionAbortedError))
+                or error.outcome is None
+            ):
+                self.violations.add("unexpected", f"{attempt.action}: {error.outcome} by {error!r}")
+            if error.outcome == "unknown" and error.retryable:
+                self.violations.add("unexpected", f"{attempt.action}: {name} with an unknown outcome is retryable")
+        except AssertionError as error:
+            name, attempt.outcome = "Foreign", "unknown"
+            self.violations.add("foreign_results", f"{attempt.action}: {error}")
+        self.ends[name] += 1
+
+
+def describe(cut: Cut) -> str:
+    return f"{cut.how} {cut.when} {cut.direction} message {cut.index}"
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 5.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return condition()

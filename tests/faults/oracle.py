@@ -1,0 +1,178 @@
+"""What the server itself says, on a connection that no fault touches."""
+
+import json
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import psycopg
+import pymysql
+
+from tests.database import Database
+from tests.faults.marked import TABLE
+
+SETTLED_S = 0.2  # the law: so long after a fault nothing of it is left on the server
+GONE_S = 10.0
+
+
+class Oracle(ABC):
+    """Asks one database."""
+
+    # The transaction that wrote a row, where the server tells.
+    writer: ClassVar[str] = "NULL"
+    # What keeps all others from writing to the table, and what ends it.
+    lock: ClassVar[Sequence[str]] = ()
+    unlock: ClassVar[Sequence[str]] = ()
+
+    @abstractmethod
+    def ask(self, statement: str) -> Sequence[Sequence[Any]]: ...
+
+    @abstractmethod
+    def idle_in_transaction(self) -> int:
+        """Transactions open in our database, or 1 for a write lock that is held."""
+
+    @abstractmethod
+    def sessions(self) -> int:
+        """Connections to our database but this one."""
+
+    def index(self) -> None:
+        """Nonces are looked up by the thousand."""
+        self.ask(f"CREATE INDEX by_nonce ON {TABLE} (nonce)")
+
+    def stored(self, nonce: int | None = None) -> dict[int, Counter[int]]:
+        """How often each part of each nonce is there, seeds left out."""
+        only = "" if nonce is None else f" AND nonce = {nonce}"
+        found: dict[int, Counter[int]] = defaultdict(Counter)
+        for number, part in self.ask(f"SELECT nonce, part FROM {TABLE} WHERE part >= 0{only}"):
+            found[number][part] += 1
+        return found
+
+    def mixed_transactions(self) -> int:
+        """Transactions that wrote rows of more than one nonce."""
+        mixed = f"SELECT {self.writer} FROM {TABLE} WHERE part >= 0 GROUP BY 1 HAVING count(DISTINCT nonce) > 1"
+        return 0 if self.writer == "NULL" else len(self.ask(mixed))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """The table locked against writing, where that can be done from here."""
+        for statement in self.lock:
+            self.ask(statement)
+        try:
+            yield
+        finally:
+            for statement in self.unlock:
+                self.ask(statement)
+
+    def settle(self) -> int:
+        """Wait until no session is left; the transactions that were still open when they should not have been."""
+        started = time.monotonic()
+        idle = None
+        while self.sessions():
+            waited = time.monotonic() - started
+            assert waited < GONE_S, "the server still holds the connection"
+            if idle is None and waited > SETTLED_S:
+                idle = self.idle_in_transaction()
+            time.sleep(0.002)
+        return idle or 0
+
+
+class Postgres(Oracle):
+    """xmin is the transaction that inserted a row; savepoints have numbers of their own."""
+
+    writer = "xmin::text"
+    lock = ("BEGIN", f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE")
+    unlock = ("COMMIT",)
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def ask(self, statement: str) -> Sequence[Sequence[Any]]:
+        cursor = self._connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+    def idle_in_transaction(self) -> int:
+        return self._count("state LIKE 'idle in transaction%'")
+
+    def sessions(self) -> int:
+        return self._count("true")
+
+    def _count(self, condition: str) -> int:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        return int(self.ask(f"SELECT count(*) FROM pg_stat_activity WHERE {others} AND {condition}")[0][0])
+
+
+class MariaDB(Oracle):
+    """Its list of transactions shows those that have touched a table, and is as old as 0.1 s."""
+
+    lock = (f"LOCK TABLES {TABLE} WRITE",)
+    unlock = ("UNLOCK TABLES",)
+    _ours = "FROM information_schema.processlist p{join} WHERE p.db = database() AND p.id <> connection_id()"
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def ask(self, statement: str) -> Sequence[Sequence[Any]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def idle_in_transaction(self) -> int:
+        join = " JOIN information_schema.innodb_trx t ON t.trx_mysql_thread_id = p.id"
+        return int(self.ask("SELECT count(*) " + self._ours.format(join=join))[0][0])
+
+    def sessions(self) -> int:
+        return int(self.ask("SELECT count(*) " + self._ours.format(join=""))[0][0])
+
+
+class SQLite(Oracle):
+    """Another process: Python's sqlite3 in this one would drop the engine's locks on the file."""
+
+    _program = """
+import json, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    rows = connection.execute(sys.argv[2]).fetchall()
+except sqlite3.OperationalError as error:
+    rows = [[str(error)]]
+print(json.dumps(rows))
+"""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def ask(self, statement: str) -> Sequence[Sequence[Any]]:
+        command = [sys.executable, "-c", self._program, self._path, statement]
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=60)
+        rows: Sequence[Sequence[Any]] = json.loads(answer.stdout)
+        return rows
+
+    def idle_in_transaction(self) -> int:
+        return len(self.ask("BEGIN IMMEDIATE"))
+
+    def sessions(self) -> int:
+        return 0
+
+
+@contextmanager
+def open_oracle(database: Database) -> Iterator[Oracle]:
+    """Servers as superuser: a plain login does not see the state of other sessions."""
+    name = urlsplit(database.url).path[1:]
+    admin = urlsplit(database.admin_url or "")
+    match database.kind:
+        case "postgres":
+            url = admin._replace(path=f"/{name}").geturl()
+            with closing(psycopg.connect(url, autocommit=True)) as connection:
+                yield Postgres(connection)
+        case "mariadb":
+            login: dict[str, Any] = {"user": admin.username, "password": admin.password, "database": name}
+            place: dict[str, Any] = {"host": admin.hostname or "", "port": admin.port or 0}
+            with closing(pymysql.connect(**place, **login, autocommit=True)) as server:
+                yield MariaDB(server)
+        case "sqlite":
+            yield SQLite(database.url.removeprefix("sqlite:///"))

@@ -1,0 +1,36 @@
+"""H4: the answer to a commit is lost; the caller is told that nobody knows, and nothing is written twice."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import FaultScale
+from tests.database import Database
+from tests.faults.conftest import make_proxy
+from tests.faults.exchange import Trial
+from tests.faults.losses import lose_commits
+from tests.faults.marked import open_flow
+from tests.faults.oracle import Oracle
+
+pytestmark = pytest.mark.parametrize("database", ["postgres", "mariadb"], indirect=True, scope="module")
+
+
+@pytest.fixture
+def trial(database: Database, oracle: Oracle) -> Iterator[Trial]:
+    with make_proxy(database, disguised=True) as proxy:
+        flow = open_flow(proxy.url(database.url), pool_size=1, acquire_timeout=5)
+        with flow.db:
+            trial = Trial(flow, proxy, oracle, nonce=max(oracle.stored(), default=0))
+            trial.warm()
+            yield trial
+
+
+@pytest.mark.parametrize("name", ["create", "bulk", "transaction"])
+def test_lost_answer_to_a_commit_is_told_as_unknown(trial: Trial, name: str, fault_scale: FaultScale) -> None:
+    times = fault_scale.pick(fast=30, full=500)
+    losses = lose_commits(trial, name, times)
+    assert not trial.violations, f"{trial.violations}\n{trial.ends}"
+    assert losses.answers == times
+    assert trial.ends == {"CommitOutcomeUnknownError": losses.answers + losses.requests}
+    # The server did commit each of them, once: `violations` would tell of a row that is there twice.
+    assert losses.kept == times

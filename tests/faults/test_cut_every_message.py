@@ -1,0 +1,59 @@
+"""H1, enumerated: a cut at each message of an exchange, in each direction, and what was told of it is true."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conftest import FaultScale
+from tests.database import Database
+from tests.faults.conftest import make_proxy
+from tests.faults.cut import Cut, How, When
+from tests.faults.exchange import BOUNDED, EXCHANGES, Exchange, Trial
+from tests.faults.framing import Direction
+from tests.faults.marked import open_flow
+from tests.faults.oracle import Oracle
+
+pytestmark = pytest.mark.parametrize("database", ["postgres", "mariadb"], indirect=True, scope="module")
+
+WAYS: list[tuple[When, How]] = [("before", "rst"), ("after", "fin"), ("before", "fin"), ("after", "rst")]
+DIRECTIONS: list[Direction] = ["client", "server"]
+
+
+@pytest.fixture(params=["prepared", "unnamed"])
+def trial(request: pytest.FixtureRequest, database: Database, oracle: Oracle) -> Iterator[Trial]:
+    """Both forms of statements: kept prepared on the connection, as directly on a server, and not."""
+    prepared = request.param == "prepared"
+    with make_proxy(database, disguised=prepared) as proxy:
+        flow = open_flow(proxy.url(database.url), pool_size=1, statement_cache=prepared, acquire_timeout=5)
+        with flow.db:
+            closes = database.kind == "mariadb" and not prepared
+            yield Trial(flow, proxy, oracle, nonce=max(oracle.stored(), default=0), closes=closes)
+
+
+def cut_each(trial: Trial, exchange: Exchange, cuts: Iterator[Cut]) -> None:
+    """Each on a fresh connection, since the cut before has ended the last one."""
+    for cut in cuts:
+        attempt = trial.cut(exchange, cut)
+        trial.carry_on(attempt.action)
+    assert not trial.violations, f"{trial.violations}\n{trial.ends}"
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
+def test_cut_at_each_message_is_told_truly(trial: Trial, exchange: Exchange, fault_scale: FaultScale) -> None:
+    totals = trial.record(exchange)
+    messages = [(direction, index + 1) for direction in DIRECTIONS for index in range(totals[direction])]
+    cuts = (
+        Cut(direction, index=index, when=when, how=how)
+        for turn, (direction, index) in enumerate(messages)
+        for when, how in (WAYS if fault_scale.full else [WAYS[turn % len(WAYS)]])
+    )
+    cut_each(trial, exchange, cuts)
+    assert trial.ends["ConnectionLostError"] + trial.ends["CommitOutcomeUnknownError"] > len(messages) // 2
+
+
+def test_silence_at_each_message_ends_at_the_timeout(trial: Trial, fault_scale: FaultScale) -> None:
+    totals = trial.record(BOUNDED)
+    step = fault_scale.pick(fast=16, full=1)
+    messages = [(direction, index + 1) for direction in DIRECTIONS for index in range(0, totals[direction] - 1, step)]
+    cut_each(trial, BOUNDED, (Cut(direction, index=index, how="silence") for direction, index in messages))
+    assert trial.ends["StatementTimeoutError"] > 0

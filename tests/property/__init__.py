@@ -1,0 +1,1 @@
+"""Properties of the slice, searched by hypothesis on real databases."""
