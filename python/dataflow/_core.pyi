@@ -1,7 +1,7 @@
 """The compiled module: Rust behind the Python API. Private; `dataflow` is the public face."""
 
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar, final
 
 from typing_extensions import CapsuleType
@@ -11,6 +11,7 @@ __all__ = [
     "EVENT_KINDS",
     "Batch",
     "Engine",
+    "Events",
     "Operation",
     "Table",
     "Transaction",
@@ -75,13 +76,19 @@ class Engine:
     def begin(self, isolation: str | None, read_only: bool, timeout_s: float | None) -> Operation[Transaction]: ...
     def capabilities(self) -> Operation[dict[str, object]]: ...
     def close(self) -> Operation[None]: ...
-    def listen(self, kind: str, observer: Callable[[dict[str, object]], object]) -> None:
-        """Calls `observer` from one background thread; a full queue drops and counts."""
+    def events(self) -> Events | None:
+        """The events from now on, 10,000 behind at most: more are dropped and counted. None from the second call on."""
 
-    def unlisten(self, kind: str, observer: Callable[[dict[str, object]], object]) -> None: ...
     @property
     def dropped_events(self) -> int: ...
     def pool_status(self) -> dict[str, int]: ...
+
+@final
+class Events:
+    """Lists of events as they come; it ends with its engine."""
+
+    def __iter__(self) -> Events: ...
+    def __next__(self) -> list[dict[str, object]]: ...
 
 @final
 class Table:

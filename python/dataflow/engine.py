@@ -20,6 +20,7 @@ from dataflow.model.registry import Registry
 from dataflow.query.bridge import arun, run
 from dataflow.query.context import Scope
 from dataflow.query.isolation import read_isolation
+from dataflow.query.observers import Observer, Observers
 from dataflow.query.table import Table
 from dataflow.query.transaction import Begin, Transaction
 
@@ -28,7 +29,6 @@ __all__ = ["DataFlow"]
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-Observer = Callable[[dict[str, object]], object]
 
 _LATER = frozenset({"amigrate", "arollback", "execute", "generate_migration", "migrate", "register_type", "rollback"})
 
@@ -52,6 +52,7 @@ class DataFlow:
         self._engine = _core.Engine(self._settings.url, self._settings.engine_options())
         self._models = Registry(self._engine, multi_tenant=self._settings.multi_tenant)
         self._scope = Scope()
+        self._observers = Observers()
 
     # `auto` is no field specifier: a checker takes one without `default=` for a required field.
     @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
@@ -120,7 +121,7 @@ class DataFlow:
         Raises:
             InvalidOptionError: There is no such kind.
         """
-        self._engine.listen(_check_kind(kind), observer)
+        self._observers.add(_check_kind(kind), observer, self._engine)
 
     def off(self, kind: str, observer: Observer) -> None:
         """Ends what `on` began with the same arguments.
@@ -128,7 +129,7 @@ class DataFlow:
         Raises:
             InvalidOptionError: There is no such kind.
         """
-        self._engine.unlisten(_check_kind(kind), observer)
+        self._observers.remove(_check_kind(kind), observer)
 
     def capabilities(self) -> dict[str, object]:
         """What the server is and can: name, version and flags. Connects where nothing has yet."""

@@ -68,10 +68,11 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
-        match connection.driver() {
-            Ok(driver) if !driver.is_closed() && driver.check_alive().await => Ok(()),
-            _ => Err(RecycleError::message("the server closed it")),
-        }
+        let alive = match connection.driver() {
+            Ok(driver) => !driver.is_closed() && driver.check_alive().await,
+            Err(_) => false,
+        };
+        if alive { Ok(()) } else { Err(RecycleError::message("the server closed it")) }
     }
 }
 

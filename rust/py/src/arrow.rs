@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StructArray};
 use arrow_schema::{Field, Schema};
-use dataflow_core::{Error, ErrorKind, Result};
+use dataflow_core::{Error, ErrorKind, Outcome, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::to_py;
+use crate::runtime::Running;
 
 /// A stream of batches, not yet read.
 pub type Reader = Box<dyn RecordBatchReader + Send>;
@@ -28,12 +30,40 @@ pub fn reader(data: &Bound<'_, PyAny>) -> PyResult<Reader> {
     data.extract::<AnyRecordBatch>().map_err(unsupported)?.into_reader().map_err(unsupported)
 }
 
-/// Reads a stream to its end. The producer may be Python: it takes the GIL by itself.
-pub fn read_all(reader: Reader) -> Result<Vec<RecordBatch>> {
+/// Reads a stream to its end, on a thread that nothing else waits for: the producer may block, or be Python.
+///
+/// # Errors
+/// `Cancelled` at once when `cancel` is; the thread ends after the batch it is waiting for.
+pub async fn read_aside(reader: Reader, running: Running, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
+    let seen = cancel.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let _running = running;
+        read_all(reader, &seen)
+    });
+    tokio::select! {
+        read = read => read.map_err(|error| Error::internal(error.to_string()))?,
+        () = cancel.cancelled() => Err(cancelled()),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack)
+}
+
+fn read_all(reader: Reader, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
     let schema = reader.schema();
-    let broken =
-        |error| Error::new(ErrorKind::UnsupportedData, format!("the Arrow stream broke: {error}")).path("data");
-    let mut batches = reader.collect::<std::result::Result<Vec<_>, _>>().map_err(broken)?;
+    let mut batches = Vec::new();
+    for batch in reader {
+        if cancel.is_cancelled() {
+            return Err(cancelled());
+        }
+        // The producer's message is a traceback that may show values.
+        batches.push(batch.map_err(|_error| {
+            Error::new(ErrorKind::UnsupportedData, "the producer of the Arrow stream failed")
+                .path("data")
+                .hint("read the stream by itself to see its own error, e.g. pyarrow.table(data)")
+        })?);
+    }
     if batches.is_empty() {
         // The columns of an empty stream are checked too.
         batches.push(RecordBatch::new_empty(schema));

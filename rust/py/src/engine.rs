@@ -14,30 +14,20 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::{OrRaise, to_py};
-use crate::event::{Observers, dispatch, warn};
+use crate::event::{PyEvents, warn};
 use crate::operation::{Output, Promise, PyOperation};
+use crate::runtime::Owned;
 use crate::table::PyTable;
-use crate::{options, raw, runtime};
+use crate::{options, raw};
 
 /// One column: (name, type, precision or length, scale, nullable, has_default, default).
 type ColumnTuple<'py> = (String, String, Option<u32>, Option<u8>, bool, bool, Bound<'py, PyAny>);
 
 #[pyclass(frozen, name = "Engine", module = "dataflow._core")]
 pub struct PyEngine {
-    database: Option<Arc<Database>>,
-    /// Until the first observer comes.
+    database: Owned<Arc<Database>>,
+    /// Until somebody listens.
     receiver: Mutex<Option<EventReceiver>>,
-    observers: Observers,
-}
-
-impl PyEngine {
-    fn database(&self) -> &Arc<Database> {
-        match &self.database {
-            Some(database) => database,
-            // Only `drop` takes it out.
-            None => unreachable!("the engine is being dropped"),
-        }
-    }
 }
 
 #[pymethods]
@@ -47,16 +37,12 @@ impl PyEngine {
         dataflow_db::warn_through(warn);
         let (events, receiver) = EventBus::new();
         let database = Database::open(url, options::read(options)?, events).or_raise(py)?;
-        Ok(PyEngine {
-            database: Some(Arc::new(database)),
-            receiver: Mutex::new(Some(receiver)),
-            observers: Observers::default(),
-        })
+        Ok(PyEngine { database: Owned::new(Arc::new(database)), receiver: Mutex::new(Some(receiver)) })
     }
 
     #[getter]
     fn dialect(&self) -> &'static str {
-        self.database().dialect_name()
+        self.database.dialect_name()
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a fact, as in the stub")]
@@ -73,7 +59,7 @@ impl PyEngine {
         let columns = columns.iter().map(|column| self.column(py, &model, column)).collect::<PyResult<Vec<_>>>()?;
         let key = columns.iter().position(|column| column.name == key).unwrap_or(columns.len());
         let schema = TableSchema { model, table, columns, key, automatic_key, multi_tenant }.checked().or_raise(py)?;
-        Ok(PyTable::new(Arc::clone(self.database()), schema))
+        Ok(PyTable::new(Arc::clone(&self.database), schema))
     }
 
     fn begin(
@@ -90,7 +76,7 @@ impl PyEngine {
             .map(Duration::try_from_secs_f64)
             .transpose()
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let database = Arc::clone(self.database());
+        let database = Arc::clone(&self.database);
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move {
                 let begun = Transaction::begin(&database, Begin { isolation, read_only, timeout }, cancel).await?;
@@ -100,7 +86,7 @@ impl PyEngine {
     }
 
     fn capabilities(&self, py: Python<'_>) -> PyResult<PyOperation> {
-        let database = Arc::clone(self.database());
+        let database = Arc::clone(&self.database);
         PyOperation::new(py, Promise::Reads, |cancel| {
             let context = Context { cancel, ..Context::default() };
             Box::pin(async move { Ok(Output::Capabilities(database.capabilities(&context).await?)) })
@@ -108,7 +94,7 @@ impl PyEngine {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<PyOperation> {
-        let database = Arc::clone(self.database());
+        let database = Arc::clone(&self.database);
         PyOperation::new(py, Promise::Reads, |_cancel| {
             Box::pin(async move {
                 database.close();
@@ -117,34 +103,20 @@ impl PyEngine {
         })
     }
 
-    fn listen(&self, py: Python<'_>, kind: String, observer: Py<PyAny>) -> PyResult<()> {
-        self.observers.lock().unwrap_or_else(PoisonError::into_inner).push((kind, observer));
-        self.database().events().activate();
-        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match receiver {
-            Some(receiver) => dispatch(receiver, Arc::clone(&self.observers))
-                .map_err(|error| to_py(py, &Error::internal(format!("no thread: {error}")))),
-            None => Ok(()),
-        }
-    }
-
-    fn unlisten(&self, py: Python<'_>, kind: &str, observer: &Bound<'_, PyAny>) {
-        let mut observers = self.observers.lock().unwrap_or_else(PoisonError::into_inner);
-        // By ==: a bound method is a new object each time it is looked up.
-        let same = |known: &Py<PyAny>| known.bind(py).eq(observer).unwrap_or(false);
-        if let Some(at) = observers.iter().position(|(wanted, known)| wanted == kind && same(known)) {
-            observers.remove(at);
-        }
+    /// The events from now on; None from the second call on.
+    fn events(&self) -> Option<PyEvents> {
+        self.database.events().activate();
+        self.receiver.lock().unwrap_or_else(PoisonError::into_inner).take().map(PyEvents::new)
     }
 
     #[getter]
     fn dropped_events(&self) -> u64 {
-        self.database().events().dropped()
+        self.database.events().dropped()
     }
 
     fn pool_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
-        for (name, count) in ["open", "idle", "waiting", "size"].into_iter().zip(self.database().pool_status()) {
+        for (name, count) in ["open", "idle", "waiting", "size"].into_iter().zip(self.database.pool_status()) {
             dict.set_item(name, count)?;
         }
         Ok(dict)
@@ -171,7 +143,7 @@ impl PyEngine {
         nullable: bool,
         given: &Bound<'_, PyAny>,
     ) -> PyResult<Value<'static>> {
-        let value = ty.accept(raw::read(given)?, self.database().floats());
+        let value = ty.accept(raw::read(given)?, self.database.floats());
         let value = value.map(Value::into_owned).map_err(|error| error.path(name)).or_raise(py)?;
         if value == Value::Null && !nullable {
             let error = Error::new(
@@ -198,13 +170,4 @@ fn logical_type(name: &str, first: Option<u32>, scale: Option<u8>) -> Option<Log
         "walltime" => LogicalType::WallTime,
         _ => return None,
     })
-}
-
-/// In a fork the connections belong to the parent: they are left alone, not closed.
-impl Drop for PyEngine {
-    fn drop(&mut self) {
-        if runtime::is_forked() {
-            std::mem::forget(self.database.take());
-        }
-    }
 }

@@ -1,30 +1,63 @@
-//! Events of one engine to its Python observers, from one thread.
+//! Events of one engine on their way to Python, which calls the observers itself.
+//!
+//! They are called from a Python thread and not from one of ours: an observer that waits for the GIL while the
+//! interpreter ends would be unwound through our frames, which aborts the process.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use dataflow_core::event::Event;
 use dataflow_db::EventReceiver;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
-/// (kind, observer), in the order they were added.
-pub type Observers = Arc<Mutex<Vec<(String, Py<PyAny>)>>>;
+use crate::runtime::process;
 
-/// Starts the thread that calls observers; it ends with the engine or the interpreter.
-pub fn dispatch(receiver: EventReceiver, observers: Observers) -> std::io::Result<()> {
-    let run = move || {
-        while let Ok(first) = receiver.recv() {
-            let told = Python::try_attach(|py| {
-                for event in std::iter::once(first).chain(receiver.try_iter()) {
-                    tell(py, &event, &observers);
+/// How often a waiting thread looks for the end of the interpreter.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// Events handed over at a time.
+const BATCH: usize = 256;
+
+/// An iterator over lists of events; it ends with its engine.
+#[pyclass(frozen, name = "Events", module = "dataflow._core")]
+pub struct PyEvents {
+    receiver: Mutex<EventReceiver>,
+}
+
+impl PyEvents {
+    pub fn new(receiver: EventReceiver) -> Self {
+        PyEvents { receiver: Mutex::new(receiver) }
+    }
+
+    /// Waits a moment; None when nothing came.
+    fn receive(&self) -> Result<Vec<Event>, RecvTimeoutError> {
+        let receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = receiver.recv_timeout(LOOK_INTERVAL)?;
+        Ok(std::iter::once(first).chain(receiver.try_iter().take(BATCH - 1)).collect())
+    }
+}
+
+#[pymethods]
+impl PyEvents {
+    fn __iter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        loop {
+            let received = py.detach(|| self.receive());
+            process(py)?;
+            match received {
+                Ok(events) => {
+                    let events = events.iter().map(|event| as_dict(py, event)).collect::<PyResult<Vec<_>>>()?;
+                    return PyList::new(py, events).map(Some);
                 }
-            });
-            if told.is_none() {
-                return; // the interpreter is gone
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
-    };
-    std::thread::Builder::new().name("dataflow-events".to_owned()).spawn(run).map(drop)
+    }
 }
 
 /// Sends a warning to Python's `logging`, from a thread of its own: the caller may not wait for the GIL.
@@ -37,23 +70,6 @@ pub fn warn(message: String) {
     };
     // Without a thread the warning is lost, and nothing else.
     std::thread::Builder::new().name("dataflow-log".to_owned()).spawn(log).ok();
-}
-
-fn tell(py: Python<'_>, event: &Event, observers: &Observers) {
-    let kind = event.kind();
-    let called: Vec<Py<PyAny>> = observers
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .filter(|(wanted, _)| wanted == kind)
-        .map(|(_, observer)| observer.clone_ref(py))
-        .collect();
-    for observer in called {
-        let result = as_dict(py, event).and_then(|dict| observer.call1(py, (dict,)));
-        if let Err(error) = result {
-            error.write_unraisable(py, Some(observer.bind(py)));
-        }
-    }
 }
 
 fn as_dict<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyDict>> {

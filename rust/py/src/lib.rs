@@ -26,6 +26,8 @@ mod _core {
     #[pymodule_export]
     use super::error::{did_you_mean, error_kinds};
     #[pymodule_export]
+    use super::event::PyEvents;
+    #[pymodule_export]
     use super::operation::PyOperation;
     #[pymodule_export]
     use super::runtime::shutdown;

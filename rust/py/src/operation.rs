@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::PyBatch;
 use crate::error::to_py;
-use crate::runtime::process;
+use crate::runtime::{Owned, process};
 use crate::transaction::PyTransaction;
 
 /// What an operation brings back, still without Python.
@@ -40,10 +40,19 @@ pub enum Promise {
 
 #[pyclass(frozen, name = "Operation", module = "dataflow._core")]
 pub struct PyOperation {
-    state: Arc<Mutex<State>>,
+    state: Owned<Arc<Mutex<State>>>,
     outcome: Arc<Mutex<Option<Outcome>>>,
     promise: Promise,
-    cancel: CancellationToken,
+    cancel: Owned<CancelOnDrop>,
+}
+
+/// Nobody will take the result any more: the operation ends soon, by the same rules as a cancelled one.
+struct CancelOnDrop(CancellationToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 impl PyOperation {
@@ -53,9 +62,9 @@ impl PyOperation {
         promise: Promise,
         make: impl FnOnce(CancellationToken) -> BoxFuture<'static, Result<Output>>,
     ) -> PyResult<Self> {
-        let cancel = process().map_err(|error| to_py(py, &error))?.token();
-        let future = make(cancel.clone());
-        Ok(PyOperation { state: Arc::new(Mutex::new(State::New(future))), outcome: Arc::default(), promise, cancel })
+        let cancel = process(py)?.token();
+        let state = Owned::new(Arc::new(Mutex::new(State::New(make(cancel.clone())))));
+        Ok(PyOperation { state, outcome: Arc::default(), promise, cancel: Owned::new(CancelOnDrop(cancel)) })
     }
 
     fn begin(&self, py: Python<'_>) -> PyResult<BoxFuture<'static, Result<Output>>> {
@@ -113,8 +122,7 @@ impl PyOperation {
     }
 
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let process = process().map_err(|error| to_py(py, &error))?;
-        let (result, interrupted) = process.wait(py, self.begin(py)?, &self.cancel);
+        let (result, interrupted) = process(py)?.wait(py, self.begin(py)?, &self.cancel.0);
         *lock(&self.state) = State::Taken;
         let outcome = outcome_of(self.promise, &result);
         *lock(&self.outcome) = outcome;
@@ -128,7 +136,7 @@ impl PyOperation {
     }
 
     fn start(&self, py: Python<'_>, r#loop: Py<PyAny>, done: Py<PyAny>) -> PyResult<()> {
-        let process = process().map_err(|error| to_py(py, &error))?;
+        let process = process(py)?;
         let (state, outcome, promise) = (Arc::clone(&self.state), Arc::clone(&self.outcome), self.promise);
         process.start_for_loop(self.begin(py)?, r#loop, done, move |result| {
             *lock(&outcome) = outcome_of(promise, &result);
@@ -138,7 +146,7 @@ impl PyOperation {
     }
 
     fn cancel(&self) {
-        self.cancel.cancel();
+        self.cancel.0.cancel();
     }
 
     fn take(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -155,12 +163,5 @@ impl PyOperation {
     #[getter]
     fn outcome(&self) -> Option<&'static str> {
         lock(&self.outcome).map(Outcome::name)
-    }
-}
-
-/// Nobody will take the result: the operation ends soon, by the same rules as a cancelled one.
-impl Drop for PyOperation {
-    fn drop(&mut self) {
-        self.cancel.cancel();
     }
 }

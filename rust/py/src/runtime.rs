@@ -3,10 +3,13 @@
 //! One tokio runtime a process. Results for asyncio go through one thread that takes the GIL for many
 //! at a time: a tokio worker that waits for the GIL would stall unrelated work (pyo3-async-runtimes#58).
 
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 use dataflow_core::{Error, ErrorKind, Result};
@@ -15,6 +18,8 @@ use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
+
+use crate::error::{OrRaise, to_py};
 
 /// How often a waiting main thread looks for Ctrl-C.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(50);
@@ -27,48 +32,82 @@ static PROCESS: OnceLock<Process> = OnceLock::new();
 pub struct Process {
     pid: u32,
     handle: Handle,
-    runtime: Mutex<Option<Runtime>>,
+    /// Taken by `shutdown`.
+    threads: Mutex<Option<(Runtime, JoinHandle<()>)>>,
     /// Cancelled at the end; the parent of every operation's token.
     end: CancellationToken,
+    /// The thread that runs `shutdown`, once it does.
+    ender: OnceLock<ThreadId>,
     running: AtomicUsize,
-    settled: Sender<Settled>,
+    settled: Sender<Telling>,
 }
 
-/// A future of an asyncio loop that is to be told.
-struct Settled {
-    event_loop: Py<PyAny>,
-    done: Py<PyAny>,
+/// What the thread between tokio and asyncio is to do.
+enum Telling {
+    /// Set the result of a future in its loop.
+    Settled {
+        event_loop: Py<PyAny>,
+        done: Py<PyAny>,
+    },
+    Stop,
 }
 
 /// The process's runtime, started by the first use.
 ///
 /// # Errors
 /// `Forked` in a child of a process that used it, `Closed` once the interpreter is ending.
-pub fn process() -> Result<&'static Process> {
+pub fn process(py: Python<'_>) -> PyResult<&'static Process> {
     let process = match PROCESS.get() {
         Some(process) => process,
         None => {
-            let started = Process::start()?;
+            let started = Process::start().or_raise(py)?;
             PROCESS.get_or_init(|| started)
         }
     };
     let pid = std::process::id();
     if process.pid != pid {
-        return Err(Error::new(
-            ErrorKind::Forked,
-            format!("DataFlow was started in process {} and cannot be used in its fork {pid}", process.pid),
-        )
-        .hint("use DataFlow first in the child, or start workers with the `spawn` method"));
+        let message = format!("DataFlow was started in process {} and cannot be used in its fork {pid}", process.pid);
+        let error = Error::new(ErrorKind::Forked, message)
+            .hint("use DataFlow first in the child, or start workers with the `spawn` method");
+        return Err(to_py(py, &error));
     }
     if process.end.is_cancelled() {
-        return Err(Error::new(ErrorKind::Closed, "the interpreter is ending"));
+        process.park_at_the_end(py);
+        return Err(to_py(py, &Error::new(ErrorKind::Closed, "the interpreter is ending")));
     }
     Ok(process)
 }
 
 /// Whether this is a fork of the process that started the runtime.
-pub fn is_forked() -> bool {
+fn is_forked() -> bool {
     PROCESS.get().is_some_and(|process| process.pid != std::process::id())
+}
+
+/// Something that may hold connections. In a fork they belong to the parent: it is left alone there, not dropped,
+/// since closing would speak on the parent's sockets and take the parent's locks.
+pub struct Owned<T>(ManuallyDrop<T>);
+
+impl<T> Owned<T> {
+    pub fn new(value: T) -> Self {
+        Owned(ManuallyDrop::new(value))
+    }
+}
+
+impl<T> Deref for Owned<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if !is_forked() {
+            // SAFETY: this is the only place that drops the value, and it runs once.
+            unsafe { ManuallyDrop::drop(&mut self.0) }
+        }
+    }
 }
 
 impl Process {
@@ -80,15 +119,16 @@ impl Process {
             .build()
             .map_err(|error| Error::internal(format!("no threads: {error}")))?;
         let (settled, receiver) = channel();
-        std::thread::Builder::new()
+        let teller = std::thread::Builder::new()
             .name("dataflow-asyncio".to_owned())
             .spawn(move || tell_loops(&receiver))
             .map_err(|error| Error::internal(format!("no thread: {error}")))?;
         Ok(Process {
             pid: std::process::id(),
             handle: runtime.handle().clone(),
-            runtime: Mutex::new(Some(runtime)),
+            threads: Mutex::new(Some((runtime, teller))),
             end: CancellationToken::new(),
+            ender: OnceLock::new(),
             running: AtomicUsize::new(0),
             settled,
         })
@@ -98,23 +138,44 @@ impl Process {
         self.end.child_token()
     }
 
-    /// Runs a future on this thread without the GIL. Ctrl-C cancels `token`, waits for the future to
-    /// settle, and comes back as the second value.
+    /// Keeps a daemon thread from going back to Python once the interpreter ends.
+    ///
+    /// Before Python 3.14 a thread that asks for the GIL then is ended by `pthread_exit`, whose unwinding aborts the
+    /// process when it meets a Rust frame. The thread that ends the interpreter goes on.
+    pub fn park_at_the_end(&self, py: Python<'_>) {
+        if self.end.is_cancelled() && self.ender.get().is_some_and(|ender| *ender != std::thread::current().id()) {
+            py.detach(|| {
+                loop {
+                    std::thread::park();
+                }
+            });
+        }
+    }
+
+    /// Runs a future in the background and waits for it without the GIL. Ctrl-C cancels `token`, waits for the
+    /// future to settle, and comes back as the second value.
     pub fn wait<T: Send + 'static>(
         &'static self,
         py: Python<'_>,
         future: BoxFuture<'static, Result<T>>,
         token: &CancellationToken,
     ) -> (Result<T>, Option<PyErr>) {
-        let _running = Running::new(&self.running);
-        let mut future = guarded(future);
+        let (sender, mut receiver) = channel();
+        self.spawn(future, move |result| {
+            // Fails only when the waiting thread is gone with the interpreter.
+            sender.send(result).ok();
+        });
         let mut interrupted = None;
         loop {
-            let result =
-                py.detach(|| self.handle.block_on(async { tokio::time::timeout(SIGNAL_INTERVAL, &mut future).await }));
-            match result {
+            let waiting = &mut receiver; // a Receiver is Send, a shared reference to it is not
+            let received = py.detach(move || waiting.recv_timeout(SIGNAL_INTERVAL));
+            self.park_at_the_end(py);
+            match received {
                 Ok(result) => return (result, interrupted),
-                Err(_elapsed) => {
+                Err(RecvTimeoutError::Disconnected) => {
+                    return (Err(Error::internal("an operation vanished")), interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) => {
                     if let Err(signal) = py.check_signals() {
                         token.cancel();
                         interrupted.get_or_insert(signal);
@@ -132,13 +193,28 @@ impl Process {
         done: Py<PyAny>,
         finish: impl FnOnce(Result<T>) + Send + 'static,
     ) {
+        self.spawn(future, move |result| {
+            finish(result);
+            // Fails only when the telling thread has ended with the interpreter.
+            self.settled.send(Telling::Settled { event_loop, done }).ok();
+        });
+    }
+
+    fn spawn<T: Send + 'static>(
+        &'static self,
+        future: BoxFuture<'static, Result<T>>,
+        finish: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
         let running = Running::new(&self.running);
         self.handle.spawn(async move {
             let _running = running;
             finish(guarded(future).await);
-            // Fails only when the telling thread has ended with the interpreter.
-            self.settled.send(Settled { event_loop, done }).ok();
         });
+    }
+
+    /// Counts work that `shutdown` waits for, as long as the guard lives.
+    pub fn running(&'static self) -> Running {
+        Running::new(&self.running)
     }
 }
 
@@ -149,7 +225,7 @@ fn guarded<T: Send + 'static>(future: BoxFuture<'static, Result<T>>) -> BoxFutur
 }
 
 /// Counts an operation as long as it runs.
-struct Running(&'static AtomicUsize);
+pub struct Running(&'static AtomicUsize);
 
 impl Running {
     fn new(count: &'static AtomicUsize) -> Self {
@@ -165,27 +241,28 @@ impl Drop for Running {
 }
 
 /// Tells futures in their loops, as many as are waiting at a time.
-fn tell_loops(receiver: &Receiver<Settled>) {
+fn tell_loops(receiver: &Receiver<Telling>) {
     while let Ok(first) = receiver.recv() {
-        let told = Python::try_attach(|py| {
-            for settled in std::iter::once(first).chain(receiver.try_iter()) {
-                tell(py, &settled);
-            }
+        let stopped = Python::try_attach(|py| {
+            let mut all = std::iter::once(first).chain(receiver.try_iter());
+            all.any(|telling| match telling {
+                Telling::Stop => true,
+                Telling::Settled { event_loop, done } => {
+                    // A closed loop has nobody left to tell (pyo3-async-runtimes#90).
+                    tell(py, &event_loop, &done).ok();
+                    false
+                }
+            })
         });
-        if told.is_none() {
-            return; // the interpreter is gone
+        if stopped.unwrap_or(true) {
+            return;
         }
     }
 }
 
-fn tell(py: Python<'_>, settled: &Settled) {
-    let call = || -> PyResult<()> {
-        let set = settled.done.getattr(py, "set_result")?;
-        settled.event_loop.bind(py).call_method1("call_soon_threadsafe", (set, py.None()))?;
-        Ok(())
-    };
-    // A closed loop has nobody left to tell (pyo3-async-runtimes#90).
-    call().ok();
+fn tell(py: Python<'_>, event_loop: &Py<PyAny>, done: &Py<PyAny>) -> PyResult<()> {
+    let set = done.getattr(py, "set_result")?;
+    event_loop.bind(py).call_method1("call_soon_threadsafe", (set, py.None())).map(drop)
 }
 
 /// Ends all work in flight; called at interpreter exit.
@@ -194,15 +271,19 @@ pub fn shutdown(py: Python<'_>) {
     let Some(process) = PROCESS.get().filter(|process| process.pid == std::process::id()) else {
         return;
     };
+    process.ender.get_or_init(|| std::thread::current().id());
+    process.end.cancel();
     py.detach(|| {
-        process.end.cancel();
         let started = Instant::now();
         while process.running.load(Ordering::SeqCst) > 0 && started.elapsed() < SHUTDOWN_GRACE {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let runtime = process.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(runtime) = runtime {
+        let threads = process.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((runtime, teller)) = threads {
             runtime.shutdown_timeout(Duration::from_millis(100));
+            // Joined: it calls Python, and must not be in it when the interpreter goes.
+            process.settled.send(Telling::Stop).ok();
+            teller.join().ok();
         }
     });
 }

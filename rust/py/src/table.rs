@@ -14,18 +14,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{OrRaise, to_py};
 use crate::operation::{Output, Promise, PyOperation};
+use crate::runtime::{Owned, process};
 use crate::transaction::PyTransaction;
 use crate::{arrow, raw};
 
+/// Rows read between two looks for Ctrl-C: about a millisecond.
+const SIGNAL_ROWS: usize = 4_096;
+
 #[pyclass(frozen, name = "Table", module = "dataflow._core")]
 pub struct PyTable {
-    database: Arc<Database>,
+    database: Owned<Arc<Database>>,
     table: Arc<Table>,
 }
 
 impl PyTable {
     pub fn new(database: Arc<Database>, schema: TableSchema) -> Self {
-        PyTable { database, table: Arc::new(Table::new(Arc::new(schema))) }
+        PyTable { database: Owned::new(database), table: Arc::new(Table::new(Arc::new(schema))) }
     }
 
     fn schema(&self) -> &Arc<TableSchema> {
@@ -66,6 +70,10 @@ impl PyTable {
                 let path = error.detail().path.clone().unwrap_or_default();
                 to_py(py, &if single { error.path(path.replacen("data[0].", "", 1)) } else { error })
             };
+            // A long list is read with the GIL held: Ctrl-C is looked for here.
+            if at % SIGNAL_ROWS == SIGNAL_ROWS - 1 {
+                py.check_signals()?;
+            }
             // `query/input.py` has made a dict of everything.
             let fields = row.cast::<PyDict>().map_err(PyErr::from)?;
             let mut known = 0;
@@ -149,12 +157,11 @@ impl PyTable {
         let reading: Reading = self.database.reading(nan_is_null);
         let caller = Caller::new(py, transaction, tenant)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        let running = process(py)?.running();
         let promise = if caller.transaction.is_some() { Promise::Reads } else { Promise::Commits };
         PyOperation::new(py, promise, |cancel| {
             Box::pin(async move {
-                // The producer may block, or be Python: it gets a thread that nothing else waits for.
-                let read = tokio::task::spawn_blocking(move || arrow::read_all(reader));
-                let batches = read.await.map_err(|error| Error::internal(error.to_string()))??;
+                let batches = arrow::read_aside(reader, running, &cancel).await?;
                 let rows = Rows::Arrow { batches, reading };
                 let appended = database.append(&table, rows, false, &caller.context(cancel)).await?;
                 Ok(Output::Count(i64::try_from(appended.rows).unwrap_or(i64::MAX)))

@@ -7,24 +7,20 @@ use dataflow_db::Transaction;
 use pyo3::prelude::*;
 
 use crate::operation::{Output, Promise, PyOperation};
-use crate::runtime;
+use crate::runtime::Owned;
 
 #[pyclass(frozen, name = "Transaction", module = "dataflow._core")]
 pub struct PyTransaction {
-    transaction: Option<Arc<Transaction>>,
+    transaction: Owned<Arc<Transaction>>,
 }
 
 impl PyTransaction {
     pub fn new(transaction: Arc<Transaction>) -> Self {
-        PyTransaction { transaction: Some(transaction) }
+        PyTransaction { transaction: Owned::new(transaction) }
     }
 
     pub fn shared(&self) -> Arc<Transaction> {
-        match &self.transaction {
-            Some(transaction) => Arc::clone(transaction),
-            // Only `drop` takes it out.
-            None => unreachable!("the transaction is being dropped"),
-        }
+        Arc::clone(&self.transaction)
     }
 }
 
@@ -68,14 +64,5 @@ impl PyTransaction {
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move { transaction.rollback_to(level, cancel).await.map(|()| Output::Nothing) })
         })
-    }
-}
-
-/// In a fork the connection belongs to the parent.
-impl Drop for PyTransaction {
-    fn drop(&mut self) {
-        if runtime::is_forked() {
-            std::mem::forget(self.transaction.take());
-        }
     }
 }
