@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataflow import _core
@@ -55,7 +54,8 @@ def _call_for_all(events: Iterable[list[Event]], observers_of: Callable[[object]
 def _call(observer: Observer, event: Event) -> None:
     try:
         observer(dict(event))
-    except Exception as error:
-        # Nobody waits for an observer: its error goes where Python reports such errors.
-        arguments: Any = vars(sys)["UnraisableHookArgs"]  # stubs know it as a protocol only
-        sys.unraisablehook(arguments((type(error), error, error.__traceback__, None, observer)))
+    except Exception:
+        # Nobody waits for an observer: its error goes to the log, and the operation goes on.
+        import logging
+
+        logging.getLogger("dataflow").exception("an observer of %s events failed", event["kind"])
