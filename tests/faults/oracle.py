@@ -69,11 +69,11 @@ class Oracle(ABC):
             for statement in self.unlock:
                 self.ask(statement)
 
-    def settle(self) -> int:
-        """Wait until no session is left; the transactions that were still open when they should not have been."""
+    def settle(self, healthy: int = 0) -> int:
+        """Wait until only healthy sessions are left; the transactions that were open when none should have been."""
         started = time.monotonic()
         idle = None
-        while self.sessions():
+        while self.sessions() > healthy:
             waited = time.monotonic() - started
             assert waited < GONE_S, "the server still holds the connection"
             if idle is None and waited > SETTLED_S:

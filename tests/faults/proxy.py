@@ -53,7 +53,7 @@ class Proxy:
         self._upstream = (host, port)
         self._plans: list[Plan] = []
         self._connections = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"proxy-{protocol}", daemon=True)
 
@@ -85,10 +85,15 @@ class Proxy:
         """Messages seen in one direction of a connection."""
         return sum(m.direction == direction and m.connection == connection for m in self.messages)
 
-    def wait_closed(self, timeout_s: float = 10.0) -> None:
-        """Until no connection is open; a client's close returns before its goodbye is seen here."""
+    @property
+    def open(self) -> int:
+        """Connections that are open."""
+        return len(self._tasks)
+
+    def wait_closed(self, connection: int | None = None, timeout_s: float = 10.0) -> None:
+        """Until this connection, or every one, is closed; a client's close returns before its goodbye is seen here."""
         deadline = time.monotonic() + timeout_s
-        while self._tasks:
+        while self._tasks if connection is None else connection in self._tasks:
             assert time.monotonic() < deadline, f"{len(self._tasks)} connections are open, last {self.messages[-3:]}"
             time.sleep(0.001)
 
@@ -112,16 +117,16 @@ class Proxy:
         self._started.set()
         await self._stop.wait()
         server.close()
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.add(task)
         self._connections += 1
         client, number = Peer(reader, writer), self._connections
+        self._tasks[number] = task
         try:
             server = Peer(*await asyncio.open_connection(*self._upstream))
             await Link(self, number, client, server).forward()
@@ -130,7 +135,7 @@ class Proxy:
         except asyncio.CancelledError:
             pass  # the proxy stops; raising would make asyncio log it
         finally:
-            self._tasks.discard(task)
+            del self._tasks[number]
 
 
 class Peer:
