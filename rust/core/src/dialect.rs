@@ -60,8 +60,11 @@ pub trait Dialect: Send + Sync + 'static {
         None
     }
 
-    /// Whether an automatic column behind a tenant needs an index of its own.
-    fn indexes_automatic_key(&self) -> bool;
+    /// How the key column keeps above given values and fills in missing ones.
+    fn key_generator(&self) -> KeyGenerator;
+
+    /// The index an automatic column behind a tenant needs of its own.
+    fn automatic_key_index(&self) -> KeyIndex;
 
     /// What follows the closing parenthesis of `CREATE TABLE`.
     fn table_options(&self) -> &'static str;
@@ -149,6 +152,25 @@ impl Isolation {
     }
 }
 
+/// How a database gives automatic keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyGenerator {
+    /// By itself, beside given values too.
+    Column,
+    /// By a sequence that given values do not move, and that takes no null.
+    Sequence,
+    /// By itself for a sole key; behind a tenant not at all, so that we count.
+    SoleColumn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyIndex {
+    None,
+    /// Inside the table's definition, which would be refused without it.
+    Inside,
+    Separate,
+}
+
 /// A lock over the whole schema.
 pub struct SchemaLock {
     /// Whether making a table is one transaction, which then ends the lock.
@@ -210,17 +232,17 @@ fn create_table<D: Dialect + ?Sized>(dialect: &D, table: &TableSchema) -> Vec<St
             ));
         }
     }
-    let key_index = table.automatic_key && table.multi_tenant && dialect.indexes_automatic_key();
-    let name = dialect.qualified(&table.table);
+    let key_index =
+        if table.automatic_key && table.multi_tenant { dialect.automatic_key_index() } else { KeyIndex::None };
     let key_name = dialect.quote(&table.key_column().name);
     let index_name = constraint_name("ix", &table.table, &table.key_column().name);
-    // MariaDB wants the index of an automatic column inside the table's definition.
-    if key_index && dialect.name() == "mysql" {
+    if key_index == KeyIndex::Inside {
         lines.push(format!("KEY {} ({key_name})", dialect.quote(&index_name)));
     }
+    let name = dialect.qualified(&table.table);
     let mut statements =
         vec![format!("CREATE TABLE {name} (\n  {}\n){}", lines.join(",\n  "), dialect.table_options())];
-    if key_index && dialect.name() == "sqlite" {
+    if key_index == KeyIndex::Separate {
         let index = dialect.qualified(&index_name);
         statements.push(format!("CREATE INDEX {index} ON {} ({key_name})", dialect.quote(&table.table)));
     }

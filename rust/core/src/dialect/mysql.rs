@@ -1,6 +1,6 @@
 //! MariaDB 10.11 and MySQL 8.
 
-use super::{BeginSteps, Dialect, Isolation, SchemaLock};
+use super::{BeginSteps, Dialect, Isolation, KeyGenerator, KeyIndex, SchemaLock};
 use crate::schema::ColumnSchema;
 use crate::types::{FloatRules, LogicalType};
 
@@ -84,8 +84,12 @@ impl Dialect for Mysql {
         " AUTO_INCREMENT"
     }
 
-    fn indexes_automatic_key(&self) -> bool {
-        true
+    fn key_generator(&self) -> KeyGenerator {
+        KeyGenerator::Column
+    }
+
+    fn automatic_key_index(&self) -> KeyIndex {
+        KeyIndex::Inside
     }
 
     /// A binary no-pad collation: every other one takes `acme` for `ACME` or for `acme `.

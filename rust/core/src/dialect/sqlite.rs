@@ -1,6 +1,6 @@
 //! SQLite, the embedded default. Tables are STRICT: without it text goes into INTEGER columns.
 
-use super::{BeginSteps, Dialect, Isolation, SchemaLock};
+use super::{BeginSteps, Dialect, Isolation, KeyGenerator, KeyIndex, SchemaLock};
 use crate::schema::{ColumnSchema, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 
@@ -82,8 +82,12 @@ impl Dialect for Sqlite {
             .then(|| format!("{} INTEGER PRIMARY KEY AUTOINCREMENT", self.quote(&table.key_column().name)))
     }
 
-    fn indexes_automatic_key(&self) -> bool {
-        true
+    fn key_generator(&self) -> KeyGenerator {
+        KeyGenerator::SoleColumn
+    }
+
+    fn automatic_key_index(&self) -> KeyIndex {
+        KeyIndex::Separate
     }
 
     fn table_options(&self) -> &'static str {

@@ -125,8 +125,8 @@ impl Database {
         let limits = context.limits();
         let dialect = self.dialect(&limits).await?;
         let writer = Writer { db: self, dialect, limits, label: Label::new(&first, self.events()), return_rows };
-        let mut changed = Vec::new();
-        let appended = match &context.transaction {
+        let stored = |error: &Error| error.detail().outcome == Some(Outcome::Committed);
+        match &context.transaction {
             Some(transaction) => {
                 let mut held = transaction.hold(&writer.limits).await?;
                 let result = writer.write(held.session()?, &mut append, Effect::Nothing).await;
@@ -134,17 +134,23 @@ impl Database {
                     Ok(appended) => held.after_commit(writer.changed(&append, appended)),
                     Err(_) => held.abort(),
                 }
-                result?
+                result
             }
             None => {
                 let mut session = self.session(Access::Write, &writer.limits).await?;
                 let result = writer.write_and_commit(&mut session, &mut append).await;
-                changed.extend(result.as_ref().ok().map(|appended| writer.changed(&append, appended)));
-                result?
+                match &result {
+                    Ok(appended) => self.events().emit(|| writer.changed(&append, appended)),
+                    // Cancelled while it was being committed: the rows are there all the same.
+                    Err(error) if stored(error) => {
+                        let rows = u64::try_from(append.rows.count()).unwrap_or(u64::MAX);
+                        self.events().emit(|| writer.changed(&append, &Appended { rows, batch: None }));
+                    }
+                    Err(_) => {}
+                }
+                result
             }
-        };
-        changed.into_iter().for_each(|event| self.events().emit(|| event));
-        Ok(appended)
+        }
     }
 }
 

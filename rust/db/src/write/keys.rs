@@ -9,7 +9,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{Field, Schema};
-use dataflow_core::dialect::{Dialect, Param, ParamValue, Statement};
+use dataflow_core::dialect::{Dialect, KeyGenerator, Param, ParamValue, Statement};
 use dataflow_core::schema::{TableSchema, arrow_field};
 use dataflow_core::types::LogicalType;
 use dataflow_core::value::Value;
@@ -55,10 +55,10 @@ impl KeyWork {
     /// Whether [`Self::prepare`] has anything to send.
     pub fn needs_statements(&self, dialect: &dyn Dialect) -> bool {
         self.automatic
-            && match dialect.name() {
-                "postgres" => self.largest_given.is_some(),
-                "sqlite" => self.multi_tenant,
-                _ => false,
+            && match dialect.key_generator() {
+                KeyGenerator::Column => false,
+                KeyGenerator::Sequence => self.largest_given.is_some(),
+                KeyGenerator::SoleColumn => self.multi_tenant,
             }
     }
 
@@ -74,8 +74,8 @@ impl KeyWork {
             return Ok(());
         }
         self.used = 0;
-        self.ids = match dialect.name() {
-            "postgres" => self.raise_identity(session, dialect, table, limits).await?,
+        self.ids = match dialect.key_generator() {
+            KeyGenerator::Sequence => self.raise_identity(session, dialect, table, limits).await?,
             _ => self.take_range(session, dialect, table, limits).await?,
         };
         Ok(())
