@@ -144,7 +144,7 @@ class DataFlow:
         return self._engine.pool_status()
 
     def close(self) -> None:
-        """Ends what is running and closes all connections; operations after it raise `ClosedError`."""
+        """Closes the connections, those in use when they come back; operations after it raise `ClosedError`."""
         run(self._engine.close())
 
     async def aclose(self) -> None:

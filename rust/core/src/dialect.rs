@@ -4,6 +4,8 @@ mod mysql;
 mod postgres;
 mod sqlite;
 mod statement;
+#[cfg(test)]
+mod tests;
 
 pub use mysql::Mysql;
 pub use postgres::Postgres;
