@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use dataflow_core::batch::Reading;
 use dataflow_core::dialect::Dialect;
-use dataflow_core::plan::{Scope, TenantId};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::types::FloatRules;
 use dataflow_core::{Error, ErrorKind, Result};
@@ -20,7 +19,6 @@ use crate::pool::{Pool, closed};
 use crate::postgres::PostgresConnector;
 use crate::session::{Limits, Session};
 use crate::sqlite::SqliteConnector;
-use crate::transaction::Transaction;
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -42,27 +40,6 @@ pub enum SchemaMode {
     /// Differences are reported.
     Check,
     Off,
-}
-
-/// In whose name, in which transaction, and until when an operation runs.
-#[derive(Clone, Default)]
-pub struct Context {
-    pub transaction: Option<Arc<Transaction>>,
-    pub tenant: Option<TenantId>,
-    pub cancel: CancellationToken,
-}
-
-impl Context {
-    pub(crate) fn scope(&self) -> Scope {
-        Scope { tenant: self.tenant.clone() }
-    }
-
-    pub(crate) fn limits(&self) -> Limits {
-        match &self.transaction {
-            Some(transaction) => transaction.limits(self.cancel.clone()),
-            None => Limits { cancel: self.cancel.clone(), deadline: None },
-        }
-    }
 }
 
 /// A model's table and whether it is known to be there.
@@ -146,8 +123,8 @@ impl Database {
         Session::acquire(&self.pool, access, limits).await
     }
 
-    pub async fn capabilities(&self, context: &Context) -> Result<Capabilities> {
-        Ok(self.server(&context.limits()).await?.0.clone())
+    pub async fn capabilities(&self, cancel: CancellationToken) -> Result<Capabilities> {
+        Ok(self.server(&Limits { cancel, deadline: None }).await?.0.clone())
     }
 
     pub(crate) async fn dialect(&self, limits: &Limits) -> Result<Arc<dyn Dialect>> {

@@ -1,6 +1,7 @@
 //! The only file that sends SQL text.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use dataflow_core::dialect::{Dialect, Isolation, Statement};
@@ -15,7 +16,16 @@ use crate::event::EventBus;
 use crate::fetch::text_cell;
 use crate::planted::{Fault, planted};
 use crate::session::{Effect, Exchange, Limits, Session};
-use crate::transaction::Begin;
+
+/// How a transaction begins.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Begin {
+    /// None: the server's default.
+    pub isolation: Option<Isolation>,
+    pub read_only: bool,
+    /// Bounds the whole transaction; what runs when it expires is cancelled.
+    pub timeout: Option<Duration>,
+}
 
 /// Who asks, for events.
 #[derive(Clone)]

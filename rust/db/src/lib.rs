@@ -1,6 +1,7 @@
 //! DataFlow's I/O: pools, sessions, transactions and the two funnels on three databases.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod context;
 mod copy;
 mod database;
 mod driver;
@@ -19,8 +20,10 @@ mod sqlite;
 mod transaction;
 mod write;
 
-pub use database::{Context, Database, Options, SchemaMode, Table};
+pub use context::Context;
+pub use database::{Database, Options, SchemaMode, Table};
 pub use driver::Capabilities;
 pub use event::{EventBus, EventReceiver, warn_through};
-pub use transaction::{Begin, Transaction};
+pub use execute::Begin;
+pub use transaction::Transaction;
 pub use write::{Appended, Rows};

@@ -8,7 +8,8 @@ use dataflow_core::filter::Filter;
 use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan};
 use dataflow_core::{Error, Result};
 
-use crate::database::{Context, Database, Table};
+use crate::context::Context;
+use crate::database::{Database, Table};
 use crate::driver::Access;
 use crate::execute::{Label, run};
 use crate::fetch::prove_tenant;

@@ -9,12 +9,13 @@ use dataflow_core::types::LogicalType;
 use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 
-use crate::database::{Context, Database, SchemaMode, Table};
+use crate::context::Context;
+use crate::database::{Database, SchemaMode, Table};
 use crate::driver::Access;
-use crate::execute::{begin, commit, control, query, rollback};
+use crate::execute::{Begin, begin, commit, control, query, rollback};
 use crate::fetch::text_cell;
 use crate::session::{Effect, Limits, Session};
-use crate::transaction::{Begin, Transaction};
+use crate::transaction::Transaction;
 
 /// Version of what we keep in the database ourselves.
 const FORMAT: i64 = 1;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use dataflow_core::dialect::{Isolation, Statement};
 use dataflow_core::event::Event;
@@ -14,18 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::database::Database;
 use crate::driver::Access;
 use crate::event::EventBus;
-use crate::execute::{begin, commit, control, rollback};
+use crate::execute::{Begin, begin, commit, control, rollback};
 use crate::session::{Effect, Limits, Session};
-
-/// How a transaction begins.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Begin {
-    /// None: the server's default.
-    pub isolation: Option<Isolation>,
-    pub read_only: bool,
-    /// Bounds the whole transaction; what runs when it expires is cancelled.
-    pub timeout: Option<Duration>,
-}
 
 pub struct Transaction {
     held: Mutex<Held>,

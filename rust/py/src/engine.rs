@@ -8,7 +8,7 @@ use dataflow_core::schema::{ColumnSchema, TableSchema};
 use dataflow_core::types::LogicalType;
 use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind};
-use dataflow_db::{Begin, Context, Database, EventBus, EventReceiver, Transaction};
+use dataflow_db::{Begin, Database, EventBus, EventReceiver, Transaction};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -88,8 +88,7 @@ impl PyEngine {
     fn capabilities(&self, py: Python<'_>) -> PyResult<PyOperation> {
         let database = Arc::clone(&self.database);
         PyOperation::new(py, Promise::Reads, |cancel| {
-            let context = Context { cancel, ..Context::default() };
-            Box::pin(async move { Ok(Output::Capabilities(database.capabilities(&context).await?)) })
+            Box::pin(async move { Ok(Output::Capabilities(database.capabilities(cancel).await?)) })
         })
     }
 

@@ -12,11 +12,11 @@ use dataflow_core::schema::{TableSchema, arrow_field};
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 
 use super::keys::KeyWork;
-use crate::database::{Context, Database, Table};
+use crate::context::Context;
+use crate::database::{Database, Table};
 use crate::driver::{Access, BulkForm, Chunks};
-use crate::execute::{Label, begin, commit, copy_in, rollback, run};
+use crate::execute::{Begin, Label, begin, commit, copy_in, rollback, run};
 use crate::session::{Effect, Limits, Session};
-use crate::transaction::Begin;
 
 /// Rows normalised and encoded at a time: enough to fill the wire, little enough to stay in the cache.
 const CHUNK_ROWS: usize = 16_384;
