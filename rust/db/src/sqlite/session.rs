@@ -6,12 +6,11 @@ use dataflow_core::dialect::{Returned, Statement};
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 
-use crate::event::warn;
-
 use super::handle::Db;
 use super::statement::{Execution, Prepared};
 use super::{bind, decode, error};
 use crate::driver::{Access, Reply};
+use crate::event::warn;
 use crate::fetch::RowSink;
 
 /// Statements kept compiled on a connection.
