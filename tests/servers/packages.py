@@ -19,6 +19,7 @@ SERVER_PROGRAMS = {
     "mariadbd": "mariadb-server-core",
     "mariadb-install-db": "mariadb-server-core",
     "my_print_defaults": "mariadb-client-core",
+    "openssl": "openssl",
     "pgbouncer": "pgbouncer",
     "setpriv": "util-linux",
 }
