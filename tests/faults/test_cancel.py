@@ -1,4 +1,4 @@
-"""H1: whatever moment a task is cancelled at, nothing of it stays behind and nothing acknowledged is lost."""
+"""Whatever moment a task is cancelled at, nothing of it stays behind and nothing acknowledged is lost."""
 
 import secrets
 from collections.abc import Iterator

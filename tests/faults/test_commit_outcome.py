@@ -1,4 +1,4 @@
-"""H4: the answer to a commit is lost; the caller is told that nobody knows, and nothing is written twice."""
+"""The answer to a commit is lost; the caller is told that nobody knows, and nothing is written twice."""
 
 from collections.abc import Iterator
 

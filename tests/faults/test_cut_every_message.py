@@ -1,4 +1,4 @@
-"""H1, enumerated: a cut at each message of an exchange, in each direction, and what was told of it is true."""
+"""A cut at each message of an exchange, in each direction, and what was told of it is true."""
 
 from collections.abc import Iterator
 

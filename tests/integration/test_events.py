@@ -14,8 +14,7 @@ from tests.integration import bare
 from tests.integration.fresh import fresh
 
 SECRET = "v4lue-of-a-row"
-# `span` is known and not told yet.
-TOLD = [kind for kind in _core.EVENT_KINDS if kind != "span"]
+TOLD = _core.EVENT_KINDS
 
 
 class Item:
@@ -50,7 +49,17 @@ def test_every_kind_is_told(db: DataFlow) -> None:
         table.create(name="a")
     for kind, log in logs.items():
         assert {event["kind"] for event in log.settled()} == {kind}
-    assert set(TOLD) == {"statement", "transaction", "rows_changed", "pool"}
+    assert set(TOLD) == {"statement", "transaction", "rows_changed", "pool", "span"}
+
+
+def test_spans_have_the_names_of_the_stations(db: DataFlow, database: Database) -> None:
+    log = Log(db, "span")
+    table = fresh(db, Item)
+    table.bulk_create([{"name": "a"}, {"name": "b"}])
+    write = "dataflow.copy" if database.kind == "postgres" else "dataflow.execute"
+    expected = {"dataflow.acquire", "dataflow.schema", write}
+    assert {event["name"] for event in log.settled(lambda events: len({e["name"] for e in events}) >= 3)} == expected
+    assert all(isinstance(event["duration_us"], int) for event in log.events)
 
 
 def test_an_unknown_kind_is_refused(db: DataFlow) -> None:
