@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,11 @@ TOLD = _core.EVENT_KINDS
 class Item:
     name: str
     size: int | None = None
+
+
+class Tagged:
+    id: uuid.UUID
+    name: str | None = None
 
 
 class Shared:
@@ -50,6 +56,13 @@ def test_every_kind_is_told(db: DataFlow) -> None:
     for kind, log in logs.items():
         assert {event["kind"] for event in log.settled()} == {kind}
     assert set(TOLD) == {"statement", "transaction", "rows_changed", "pool", "span"}
+
+
+def test_a_uuid_key_is_told_as_its_text(db: DataFlow) -> None:
+    log = Log(db, "rows_changed")
+    key = uuid.uuid4()
+    fresh(db, Tagged).create(id=key)
+    assert [event["keys"] for event in log.settled()] == [[str(key)]]
 
 
 def test_spans_have_the_names_of_the_stations(db: DataFlow, database: Database) -> None:

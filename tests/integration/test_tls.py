@@ -98,6 +98,19 @@ def test_another_name_or_authority_is_refused(
     assert server.password not in str(caught.value)
 
 
+def test_require_with_a_named_authority_asks_it(secure: tuple[PostgreSQL, Path]) -> None:
+    server, folder = secure
+    assert is_encrypted(server, "127.0.0.1", f"sslmode=require&sslrootcert={folder}/ca.pem")
+    with pytest.raises(errors.ConnectionRefusedError):
+        is_encrypted(server, "127.0.0.1", f"sslmode=require&sslrootcert={folder}/other.pem")
+
+
+@pytest.mark.parametrize("parameter", ["options=-c%20x=1", "application_name=a", "pgbouncer=true", "pgbouncer=maybe"])
+def test_a_parameter_that_would_do_nothing_is_refused(parameter: str) -> None:
+    with pytest.raises(errors.InvalidOptionError):
+        DataFlow(f"mysql://u:p@127.0.0.1/d?{parameter}")
+
+
 def test_a_missing_authority_file_is_named_as_the_problem(secure: tuple[PostgreSQL, Path]) -> None:
     with pytest.raises(errors.InvalidOptionError, match="root certificates"):
         is_encrypted(secure[0], "localhost", "sslmode=verify-full&sslrootcert=/nowhere.pem")

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Access, BulkForm, Capabilities, Connector};
-use crate::dsn::{parse_server, parse_sqlite};
+use crate::dsn::{ServerUrl, parse_server, parse_sqlite};
 use crate::event::EventBus;
 use crate::mysql::MysqlConnector;
 use crate::pool::{Pool, closed};
@@ -172,7 +172,11 @@ fn connector(url: &str, options: &Options) -> Result<(Kind, Arc<dyn Connector>)>
             (Kind::Postgres, Arc::new(connector))
         }
         "mysql" | "mariadb" => {
-            let connector = MysqlConnector::new(server(3306)?, options.connect_timeout, options.statement_cache)?;
+            let connector = MysqlConnector::new(
+                for_mysql(parse_server(rest, 3306)?)?,
+                options.connect_timeout,
+                options.statement_cache,
+            )?;
             (Kind::Mysql, Arc::new(connector))
         }
         "sqlite" => (Kind::Sqlite, Arc::new(SqliteConnector::new(parse_sqlite(rest)?, options.connect_timeout)?)),
@@ -181,4 +185,19 @@ fn connector(url: &str, options: &Options) -> Result<(Kind, Arc<dyn Connector>)>
                 .hint("use sqlite://, postgresql://, mysql:// or mariadb://"));
         }
     })
+}
+
+/// Parameters that only PostgreSQL has are refused, not passed over.
+fn for_mysql(url: ServerUrl) -> Result<ServerUrl> {
+    let foreign = [
+        ("options", url.options.is_some()),
+        ("application_name", url.application_name.is_some()),
+        ("pgbouncer", url.pgbouncer),
+    ];
+    match foreign.iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            Err(Error::new(ErrorKind::InvalidOption, format!("`{name}` is for PostgreSQL URLs only")).path("url"))
+        }
+        None => Ok(url),
+    }
 }

@@ -83,6 +83,10 @@ pub(crate) fn parse_server(rest: &str, default_port: u16) -> Result<ServerUrl> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         parameter(&mut url, name, decode(value)?)?;
     }
+    // As libpq has it: a named authority that is not asked would be a false sense of safety.
+    if url.tls.mode == TlsMode::Require && url.tls.root_certificate.is_some() {
+        url.tls.mode = TlsMode::VerifyCa;
+    }
     Ok(url)
 }
 
@@ -94,7 +98,13 @@ fn parameter(url: &mut ServerUrl, name: &str, value: String) -> Result<()> {
         "application_name" => url.application_name = Some(value),
         "host" => url.host = value,
         "port" => url.port = port(&value)?,
-        "pgbouncer" => url.pgbouncer = matches!(value.as_str(), "true" | "1"),
+        "pgbouncer" => {
+            url.pgbouncer = match value.as_str() {
+                "true" | "1" => true,
+                "false" | "0" => false,
+                _ => return Err(invalid("pgbouncer is true or false")),
+            }
+        }
         _ => {
             let error = invalid(format!("unknown URL parameter `{name}`"));
             return Err(match did_you_mean(name, PARAMETERS.iter().copied()) {

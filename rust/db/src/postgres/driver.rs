@@ -16,7 +16,7 @@ use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::decode::{Field, append};
-use super::encode::{encode_rows, encode_value};
+use super::encode::{encode_rows, encode_value, put_bytes};
 use super::error::{is_stale_statement, lost, translate};
 use crate::copy::copy_stream;
 use crate::driver::{Chunks, Driver, Reply};
@@ -136,7 +136,7 @@ fn encode_params(statement: &Statement) -> Result<(Vec<Encoded>, Vec<Type>)> {
         let values = encode_rows(batch)?.into_iter().map(Encoded).collect();
         return Ok((values, types.iter().cloned().cycle().take(types.len() * batch.num_rows()).collect()));
     }
-    let encoded = statement.params.iter().map(|param| Encoded(encode_param(param))).collect();
+    let encoded = statement.params.iter().map(|param| encode_param(param).map(Encoded)).collect::<Result<_>>()?;
     Ok((encoded, statement.params.iter().map(param_type).collect()))
 }
 
@@ -147,33 +147,29 @@ fn scale(ty: &LogicalType) -> u8 {
     }
 }
 
-fn encode_param(param: &Param) -> Option<BytesMut> {
+fn encode_param(param: &Param) -> Result<Option<BytesMut>> {
     match &param.value {
-        ParamValue::One(value) => encode_value(value, scale(&param.ty)),
-        ParamValue::Many(values) => Some(encode_array(&param.ty, values)),
+        ParamValue::One(value) => Ok(encode_value(value, scale(&param.ty))),
+        ParamValue::Many(values) => encode_array(&param.ty, values).map(Some),
     }
 }
 
 /// `array_recv`: dimensions, null flag, element OID, length and lower bound, elements.
-fn encode_array(ty: &LogicalType, values: &[Value<'static>]) -> BytesMut {
+fn encode_array(ty: &LogicalType, values: &[Value<'static>]) -> Result<BytesMut> {
     use bytes::BufMut;
     let mut out = BytesMut::new();
     out.put_i32(1);
     out.put_i32(0);
     out.put_u32(scalar_type(ty).oid());
-    // At most MAX_LIST values get here, each far below 2 GiB.
-    out.put_i32(i32::try_from(values.len()).unwrap_or(i32::MAX));
+    out.put_i32(i32::try_from(values.len()).map_err(|_| dataflow_core::Error::internal("a list beyond its limit"))?);
     out.put_i32(1);
     for value in values {
         match encode_value(value, scale(ty)) {
             None => out.put_i32(-1),
-            Some(bytes) => {
-                out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-                out.put_slice(&bytes);
-            }
+            Some(bytes) => put_bytes(&mut out, &bytes)?,
         }
     }
-    out
+    Ok(out)
 }
 
 fn scalar_type(ty: &LogicalType) -> Type {

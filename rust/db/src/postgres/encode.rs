@@ -98,7 +98,7 @@ fn put_8(out: &mut BytesMut, bytes: [u8; 8]) {
 }
 
 /// A length that does not fit its field would smuggle the rest in as protocol (RUSTSEC-2024-0363).
-fn put_bytes(out: &mut BytesMut, bytes: &[u8]) -> Result<()> {
+pub(super) fn put_bytes(out: &mut BytesMut, bytes: &[u8]) -> Result<()> {
     out.put_i32(i32::try_from(bytes.len()).ok().filter(|&length| length < 1 << 30).ok_or_else(too_long)?);
     out.put_slice(bytes);
     Ok(())

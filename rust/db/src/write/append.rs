@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_select::concat::concat_batches;
 use dataflow_core::batch::{Reading, normalise};
@@ -20,7 +21,7 @@ use crate::session::{Effect, Limits, Session};
 
 /// Rows normalised and encoded at a time: enough to fill the wire, little enough to stay in the cache.
 const CHUNK_ROWS: usize = 16_384;
-/// Keys told with a `rows_changed` event; above it only the count is.
+/// Keys told with a `rows_changed` event; a bulk write tells the count only, since its keys do not come back.
 const TOLD_KEYS: usize = 1_000;
 
 /// Rows on their way in.
@@ -355,11 +356,21 @@ fn told_keys(table: &TableSchema, batch: &RecordBatch) -> Vec<String> {
     let Some(keys) = batch.column_by_name(&table.key_column().name) else {
         return Vec::new();
     };
+    if let Some(uuids) = keys.as_fixed_size_binary_opt() {
+        return uuids.iter().map(|key| render_uuid(key.unwrap_or_default())).collect();
+    }
     match arrow_cast::cast(keys, &arrow_schema::DataType::Utf8) {
-        Ok(texts) => {
-            let texts = arrow_array::cast::AsArray::as_string::<i32>(&texts);
-            texts.iter().map(|key| key.unwrap_or_default().to_owned()).collect()
-        }
+        Ok(texts) => texts.as_string::<i32>().iter().map(|key| key.unwrap_or_default().to_owned()).collect(),
         Err(_) => Vec::new(),
     }
+}
+
+/// 8-4-4-4-12 hexadecimal digits (RFC 9562), as Python's `str(uuid)` writes them.
+fn render_uuid(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        let dash = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+        text.push_str(&format!("{dash}{byte:02x}"));
+    }
+    text
 }

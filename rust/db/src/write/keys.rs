@@ -176,7 +176,11 @@ async fn read_counter(session: &mut Session, dialect: &dyn Dialect, counter: &st
         format!("SELECT {value} FROM {} WHERE {key} = {}", dialect.qualified(META), dialect.placeholder(1, &text));
     let statement = Statement::unscoped(sql, "our own table").with_text(counter).returning(&[("value", text)]);
     let rows = query(session, &statement, limits).await?;
-    Ok(text_cell(&rows, 0).parse().unwrap_or(0))
+    if rows.num_rows() == 0 {
+        return Ok(0);
+    }
+    let broken = |_| Error::internal(format!("the counter `{counter}` of the keys is no number"));
+    text_cell(&rows, 0).parse().map_err(broken)
 }
 
 /// The batch with the key column in its place among the table's columns.
