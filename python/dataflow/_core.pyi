@@ -1,8 +1,8 @@
 """The compiled module: Rust behind the Python API. Private; `dataflow` is the public face."""
 
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeVar, final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeAlias, TypeVar, final
 
 from typing_extensions import CapsuleType
 
@@ -10,14 +10,18 @@ __all__ = [
     "DEBUG_BUILD",
     "EVENT_KINDS",
     "Batch",
+    "Buffer",
     "Engine",
     "Events",
     "Operation",
+    "Piece",
+    "Stream",
     "Table",
     "Transaction",
     "__version__",
     "did_you_mean",
     "error_kinds",
+    "register_class",
     "shutdown",
 ]
 
@@ -32,6 +36,12 @@ def error_kinds() -> list[tuple[str, str, str, bool]]:
     """Every kind of failure: (code, name, family, retryable)."""
 
 def did_you_mean(name: str, known: Sequence[str]) -> str | None: ...
+def register_class(cls: type[_T], encode: Callable[[_T], object]) -> None:
+    """Has values of `cls` and its subclasses read as what `encode` makes of them; the first in the MRO decides.
+
+    Classes that are values themselves (int, date, Decimal, …) stay what they are.
+    """
+
 def shutdown() -> None:
     """Ends all work in flight; called at interpreter exit."""
 
@@ -62,19 +72,16 @@ class Engine:
     def __new__(cls, url: str, options: dict[str, object]) -> Engine: ...
     @property
     def dialect(self) -> str: ...
-    def table(
-        self,
-        model: str,
-        table: str,
-        columns: Sequence[tuple[str, str, int | None, int | None, bool, bool, object]],
-        key: str,
-        automatic_key: bool,
-        multi_tenant: bool,
-    ) -> Table:
-        """Columns: (name, type, precision or length, scale, nullable, has_default, default)."""
+    def table(self, model: dict[str, Any]) -> Table:
+        """A table of this database, as `dataflow.model.description.Description.core` describes it."""
 
-    def begin(self, isolation: str | None, read_only: bool, timeout_s: float | None) -> Operation[Transaction]: ...
+    def begin(
+        self, isolation: str | None, read_only: bool, timeout_s: float | None, labels: _Labels | None
+    ) -> Operation[Transaction]: ...
     def capabilities(self) -> Operation[dict[str, object]]: ...
+    def prune_ledger(self, older_than: int, caller: _Caller) -> Operation[int]:
+        """Forgets what was done more than so many microseconds ago; how many entries it were."""
+
     def close(self) -> Operation[None]: ...
     def events(self) -> Events | None:
         """The events from now on, 10,000 behind at most: more are dropped and counted. None from the second call on."""
@@ -90,42 +97,129 @@ class Events:
     def __iter__(self) -> Events: ...
     def __next__(self) -> list[dict[str, object]]: ...
 
+# An object with `__arrow_c_stream__` or `__arrow_c_array__`, and whether NaN means null in it.
+_Arrow: TypeAlias = tuple[object, bool]
+_Data: TypeAlias = list[dict[str, object]] | _Arrow | Piece
+# The run and the node of a workflow, the user and the trace id: what events tell beside the facts.
+_Labels: TypeAlias = tuple[str, str, str | None, str | None]
+# The transaction, the tenant, the time in microseconds since 1970 where it is not the system's, and the labels.
+_Caller: TypeAlias = tuple[Transaction | None, str | None, int | None, _Labels | None]
+_Filter: TypeAlias = Mapping[str, object]
+# Counts of rows by what became of them, the rows where they were asked for, and whether it was done before under its
+# load id.
+_Written: TypeAlias = tuple[dict[str, int], Batch | None, bool]
+
 @final
 class Table:
-    def append_rows(
-        self, rows: list[dict[str, object]], transaction: Transaction | None, tenant: str | None
-    ) -> Operation[Batch]:
-        """Stores dicts and gives them back as stored, with their keys."""
+    """With `single`, errors tell of the one row given without its number; with a load id a write happens once."""
 
-    def append_dicts(
-        self, rows: list[dict[str, object]], transaction: Transaction | None, tenant: str | None
-    ) -> Operation[int]:
-        """Stores dicts in bulk; the number of rows."""
+    def append(
+        self, data: _Data, return_rows: bool, single: bool, load_id: str | None, caller: _Caller
+    ) -> Operation[_Written]: ...
+    def upsert(
+        self,
+        data: _Data,
+        conflict_on: Sequence[str] | None,
+        on_conflict: str,
+        duplicates: str,
+        update_fields: Sequence[str] | None,
+        return_rows: bool,
+        single: bool,
+        load_id: str | None,
+        caller: _Caller,
+    ) -> Operation[_Written]:
+        """`on_conflict` is `update`, `ignore` or `error`; `duplicates` is `error`, `first` or `last`."""
 
-    def append_arrow(
-        self, data: object, nan_is_null: bool, transaction: Transaction | None, tenant: str | None
-    ) -> Operation[int]:
-        """Stores an object with `__arrow_c_stream__` or `__arrow_c_array__` in bulk; the number of rows."""
+    def update_rows(
+        self,
+        data: _Data,
+        on_missing: str,
+        duplicates: str,
+        return_rows: bool,
+        load_id: str | None,
+        caller: _Caller,
+    ) -> Operation[_Written]:
+        """Rows found by key; `on_missing` is `error` or `skip`."""
+
+    def update_one(self, filter: _Filter, updates: dict[str, object], caller: _Caller) -> Operation[_Written]: ...
+    def update_matching(
+        self, filter: _Filter, updates: dict[str, object], all_rows: bool, load_id: str | None, caller: _Caller
+    ) -> Operation[_Written]: ...
+    def delete_one(self, filter: _Filter, version: int | None, hard: bool, caller: _Caller) -> Operation[_Written]: ...
+    def delete_matching(
+        self,
+        filter: _Filter,
+        max_affected: int | None,
+        hard: bool,
+        all_rows: bool,
+        load_id: str | None,
+        caller: _Caller,
+    ) -> Operation[_Written]: ...
+    def delete_rows(self, data: _Data, hard: bool, load_id: str | None, caller: _Caller) -> Operation[_Written]:
+        """Rows by key; other fields are not looked at."""
 
     def read(
         self,
-        filter: Mapping[str, object] | None,
+        filter: _Filter | None,
         order_by: Sequence[str],
         limit: int | None,
         offset: int,
-        transaction: Transaction | None,
-        tenant: str | None,
+        fields: Sequence[str] | None,
+        include_deleted: bool,
+        caller: _Caller,
     ) -> Operation[Batch]: ...
-    def count(
-        self, filter: Mapping[str, object] | None, transaction: Transaction | None, tenant: str | None
-    ) -> Operation[int]: ...
+    def count(self, filter: _Filter | None, include_deleted: bool, caller: _Caller) -> Operation[int]: ...
+    def buffer(
+        self,
+        convert: Callable[[int, object], dict[str, object] | tuple[object, bool]],
+        rows: int,
+        bytes: int,
+        keys: bool,
+    ) -> Buffer:
+        """Pieces of so many rows or bytes; `convert` gets the number of an item that is no dict, and the item."""
+
+    def stream(self, data: _Arrow, rows: int, bytes: int) -> Stream: ...
+    def begin(self, changes: bool, labels: _Labels | None) -> Operation[Transaction]:
+        """The transaction of a load; `changes` says whether it reads rows to change them."""
+
     def ensure(self) -> Operation[None]:
         """Makes the table if the schema mode says so; every other operation does it by itself."""
+
+@final
+class Piece:
+    """Some rows of a load, which remembers the keys of those before."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known to be the last one."""
+
+    def __len__(self) -> int: ...
+
+@final
+class Stream:
+    """The pieces of an Arrow stream."""
+
+    def next(self) -> Operation[Piece]:
+        """The next one; when the one before had not ended it may be without rows."""
+
+@final
+class Buffer:
+    """Items on their way to a piece."""
+
+    def fill(self, items: Iterator[object]) -> bool:
+        """Takes from an iterator until the piece is full (False), or the iterator is at its end (True)."""
+
+    def take(self, ended: bool) -> Piece: ...
+    @property
+    def room(self) -> int:
+        """Rows that it still takes."""
 
 @final
 class Batch:
     """Rows of one table, in Arrow memory."""
 
+    @staticmethod
+    def concat(batches: Sequence[Batch]) -> Batch: ...
     def __len__(self) -> int: ...
     def records(self) -> list[dict[str, Any]]: ...
     def instances(self, cls: type[_T]) -> list[_T]:

@@ -25,7 +25,9 @@ class DataFlowError(Exception):
         sqlstate: What the database called it.
         constraint: The constraint that refused.
         hint: How to mend it.
-        outcome: How a write ended: `committed`, `rolled back` or `unknown`; None where nothing was written.
+        outcome: How a write ended: `committed`, `rolled back` or `unknown`; None where nothing was written. A load in
+            chunks of which some stay is `committed`, and `rows_done` tells how many rows.
+        rows_done: Rows of a load in chunks that are committed and stay; None where there are no chunks.
         where: `file:line` of the caller outside DataFlow; None where a loop or thread called it directly.
     """
 
@@ -41,6 +43,7 @@ class DataFlowError(Exception):
     constraint: str | None
     hint: str | None
     outcome: str | None
+    rows_done: int | None
     where: str | None
 
     def __init_subclass__(cls, *, code: str | None = None, retryable: bool | None = None) -> None:
@@ -69,6 +72,7 @@ class DataFlowError(Exception):
         self.constraint = constraint
         self.hint = hint
         self.outcome = outcome
+        self.rows_done = None
         self.where = _caller(sys._getframe(1))
 
     def __str__(self) -> str:
@@ -79,6 +83,7 @@ class DataFlowError(Exception):
             ("sqlstate", self.sqlstate),
             ("constraint", self.constraint),
             ("outcome:", self.outcome),
+            ("stands:", None if self.rows_done is None else f"{self.rows_done} rows of earlier chunks are committed"),
             ("hint:", self.hint),
             ("more:", f"dataflow explain {self.code}" if self.code else None),
         ]
@@ -92,12 +97,12 @@ def _caller(frame: FrameType | None) -> str | None:
         if package in _ENDS_AT:
             return None
         if package not in _PASSED_OVER:
-            return f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
+            return f"{short(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return None
 
 
-def _short(filename: str) -> str:
+def short(filename: str) -> str:
     """The file as seen from the working directory, where it lies below it."""
     try:
         here = os.getcwd() + os.sep

@@ -1,36 +1,31 @@
-"""Names of the package that are planned and not built: asking for one says so instead of "cannot import name"."""
+"""Names that are planned and not built: asking for one says so instead of "cannot import name"."""
 
-NAMES = frozenset(
+__all__ = ["NAMES", "NODES", "OPERATIONS"]
+
+NODES = frozenset(
     {
-        "AsyncLocalRuntime",
         "AsyncSQLDatabaseNode",
         "CacheNode",
         "ChangeDataCaptureNode",
         "DeadlockDetectorNode",
         "DistributedTransactionManagerNode",
-        "Index",
-        "LocalRuntime",
-        "MergeNode",
-        "Node",
-        "NodeRegistry",
         "PerformanceAnomalyNode",
         "QueryRouterNode",
         "RaceConditionDetectorNode",
-        "Ref",
         "SagaCoordinatorNode",
-        "SwitchNode",
         "TransactionContextNode",
         "TransactionManagerNode",
         "TransactionMetricsNode",
         "TransactionMonitorNode",
-        "Unique",
-        "WorkflowBuilder",
-        "aassert_tenant_isolation",
-        "assert_tenant_isolation",
-        "create_gateway_api",
-        "node",
-        "register_type",
-        "setup_test_schema",
-        "verify_data_isolation",
     }
 )
+# Nodes of every model, e.g. `ProductAggregateNode`.
+OPERATIONS = ("Aggregate", "Watch")
+# Of the package.
+NAMES = NODES | {
+    "aassert_tenant_isolation",
+    "assert_tenant_isolation",
+    "create_gateway_api",
+    "setup_test_schema",
+    "verify_data_isolation",
+}

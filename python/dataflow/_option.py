@@ -121,6 +121,18 @@ class Name(Option):
         return text
 
 
+class Function(Option):
+    built = True
+
+    def check(self, value: object, path: str) -> object:
+        if value is not None and not callable(value):
+            raise _wrong(path, "a function", value)
+        return value
+
+    def read(self, text: str, path: str) -> object:
+        raise InvalidOptionError(f"{path} is given as an argument, not in the environment", path=path)
+
+
 def _wrong(path: str, wanted: str, value: object) -> InvalidOptionError:
     return InvalidOptionError(f"{path} must be {wanted}, got {type(value).__name__}", path=path)
 
@@ -129,6 +141,7 @@ OPTIONS: Mapping[str, Option] = {
     "acquire_timeout": Seconds(30.0),
     "application_name": Name(),
     "cache_ttl": Option(),
+    "clock": Function(),
     "connect_timeout": Seconds(10.0),
     "enable_query_cache": Option(),
     "idle_timeout": Seconds(60.0),

@@ -1,8 +1,9 @@
 """Settings of a `DataFlow`: arguments, then the environment, then defaults. Nothing unknown is ignored."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from dataflow._option import OPTIONS
@@ -29,6 +30,8 @@ class Options(TypedDict, total=False):
         schema_mode: `create` makes missing tables and columns, `check` only compares, `off` does neither.
         multi_tenant: What a model is that does not say it. Default False.
         application_name: Name of this program as the server shows it.
+        clock: What gives the time of `created_at`, `updated_at` and `deleted_at`: a function without arguments that
+            returns an aware datetime. Default the system's clock.
         read_replicas: Not built yet.
         monitoring: Not built yet.
         enable_query_cache: Not built yet.
@@ -45,6 +48,7 @@ class Options(TypedDict, total=False):
     schema_mode: Literal["create", "check", "off"]
     multi_tenant: bool
     application_name: str | None
+    clock: Callable[[], datetime] | None
     read_replicas: Sequence[str] | None
     monitoring: bool | None
     enable_query_cache: bool | None
@@ -67,7 +71,13 @@ class Settings:
 
     def engine_options(self) -> dict[str, object]:
         """The options as the compiled engine takes them; times in float seconds."""
-        return dict(self.values)
+        return {name: value for name, value in self.values.items() if name != "clock"}
+
+    @property
+    def clock(self) -> Callable[[], datetime] | None:
+        """What gives the time; None for the system's clock."""
+        clock: Callable[[], datetime] | None = self.values["clock"]
+        return clock
 
 
 def resolve(url: str | None, options: Mapping[str, object], environ: Mapping[str, str]) -> Settings:

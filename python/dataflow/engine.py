@@ -16,10 +16,14 @@ from dataflow.config import Options, resolve
 from dataflow.errors import InvalidOptionError
 from dataflow.model.declare import declare
 from dataflow.model.markers import field
+from dataflow.model.register import register_type
 from dataflow.model.registry import Registry
+from dataflow.nodes import source
 from dataflow.query.bridge import arun, run
 from dataflow.query.context import Scope
+from dataflow.query.handle import read_flag
 from dataflow.query.isolation import read_isolation
+from dataflow.query.ledger import Ledger
 from dataflow.query.observers import Observer, Observers
 from dataflow.query.table import Table
 from dataflow.query.transaction import Begin, Transaction
@@ -30,7 +34,7 @@ _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-_LATER = frozenset({"amigrate", "arollback", "execute", "generate_migration", "migrate", "register_type", "rollback"})
+_LATER = frozenset({"amigrate", "arollback", "execute", "generate_migration", "migrate", "rollback"})
 
 
 class DataFlow:
@@ -53,6 +57,7 @@ class DataFlow:
         self._models = Registry(self._engine, multi_tenant=self._settings.multi_tenant)
         self._scope = Scope()
         self._observers = Observers()
+        self._closed = False
 
     # `auto` is no field specifier: a checker takes one without `default=` for a required field.
     @dataclass_transform(kw_only_default=True, field_specifiers=(field,))
@@ -66,7 +71,17 @@ class DataFlow:
             ConfigurationError: `__dataflow__` has an option that is unknown, wrong or not built.
         """
         self._models.add(declare(cls, sys._getframe(1).f_locals))
+        if not self._closed:
+            source.remember(self)
         return cls
+
+    # Types belong to the process, as classes do: here for those who look for it here.
+    register_type = staticmethod(register_type)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The names of its models, in the order of their declaration."""
+        return self._models.names
 
     @overload
     def table(self, model: type[_T]) -> Table[_T]: ...
@@ -78,7 +93,12 @@ class DataFlow:
         Raises:
             UnknownModelError: It is no model of this `DataFlow`.
         """
-        return Table(self._scope, self._models.find(model))
+        return Table(self._scope, self._models.find(model), self._settings.clock)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was done once: the bulk writes with a `load_id`."""
+        return Ledger(self._scope, self._engine, self._settings.clock)
 
     def transaction(
         self, isolation: str | None = None, read_only: bool = False, timeout: float | None = None
@@ -95,7 +115,9 @@ class DataFlow:
             InvalidOptionError: There is no such level, or the timeout is no number of seconds.
         """
         seconds = None if timeout is None else Seconds().read_number(timeout, "timeout")
-        return Transaction(self._scope, self._engine, Begin(read_isolation(isolation), bool(read_only), seconds))
+        return Transaction(
+            self._scope, self._engine, Begin(read_isolation(isolation), read_flag(read_only, "read_only"), seconds)
+        )
 
     def tenant(self, name: str) -> AbstractContextManager[None]:
         """The tenant of every operation inside: `with db.tenant("a"):`.
@@ -116,7 +138,8 @@ class DataFlow:
 
         Args:
             kind: `statement`, `transaction`, `rows_changed`, `pool` or `span`.
-            observer: Takes one dict; times in it are microseconds (`duration_us`).
+            observer: Takes one dict; times in it are microseconds (`duration_us`). What a node of a workflow does has
+                `run_id` and `node_id` too, and `user` and `trace_id` where they are known.
 
         Raises:
             InvalidOptionError: There is no such kind.
@@ -144,12 +167,21 @@ class DataFlow:
         return self._engine.pool_status()
 
     def close(self) -> None:
-        """Closes the connections, those in use when they come back; operations after it raise `ClosedError`."""
+        """Closes the connections, those in use when they come back; operations after it raise `ClosedError`.
+
+        Its models' nodes are found by no workflow any more.
+        """
+        self._leave()
         run(self._engine.close())
 
     async def aclose(self) -> None:
         """`close`, awaited."""
+        self._leave()
         await arun(self._engine.close())
+
+    def _leave(self) -> None:
+        self._closed = True
+        source.close(self)
 
     def __enter__(self) -> DataFlow:
         return self

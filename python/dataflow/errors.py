@@ -6,9 +6,15 @@ that list with these classes and with `explain.md`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from dataflow._error import DataFlowError, sections
 
 __all__ = [
+    "AmbiguousNodeError",
+    "AppendOnlyError",
     "AuthenticationFailedError",
     "CancelledError",
     "CheckViolationError",
@@ -25,23 +31,36 @@ __all__ = [
     "DatabaseConnectionError",
     "DatabaseFailureError",
     "DeadlockError",
+    "DuplicateRowError",
     "EngineError",
+    "FieldNotLoadedError",
     "ForeignKeyViolationError",
     "ForkedError",
     "IntegrityError",
     "InternalError",
+    "InvalidConnectionError",
     "InvalidFilterError",
     "InvalidModelError",
+    "InvalidNodeError",
     "InvalidOptionError",
+    "InvalidOutputError",
+    "InvalidParameterError",
     "InvalidTenantError",
     "IsolationNotSetError",
+    "KeyMismatchError",
     "LimitExceededError",
+    "LoadMismatchError",
     "LockTimeoutError",
+    "MissingParameterError",
     "MissingTenantError",
     "MissingValueError",
     "ModelError",
+    "MultipleRowsError",
     "NewerFormatError",
     "NoColumnsError",
+    "NodeExecutionError",
+    "NodeTimeoutError",
+    "NotAChoiceError",
     "NotBuiltError",
     "NotFiniteError",
     "NotFoundError",
@@ -54,6 +73,7 @@ __all__ = [
     "QueryError",
     "SchemaMismatchError",
     "SerializationFailureError",
+    "StaleRowError",
     "StatementTimeoutError",
     "TenantError",
     "TenantLeakError",
@@ -62,14 +82,22 @@ __all__ = [
     "TransactionAbortedError",
     "TransactionError",
     "TransactionStateError",
+    "UnfilteredWriteError",
     "UniqueViolationError",
     "UnknownEnvironmentError",
     "UnknownFieldError",
     "UnknownModelError",
+    "UnknownNodeError",
     "UnknownOperatorError",
     "UnknownOptionError",
+    "UnknownParameterError",
     "UnknownSchemeError",
+    "UnorderedWritesWarning",
+    "UnreachableNodeError",
     "UnsupportedDataError",
+    "WorkflowCycleError",
+    "WorkflowError",
+    "WorkflowTimeoutError",
     "WrongTypeError",
     "explain",
 ]
@@ -97,6 +125,84 @@ class UnknownEnvironmentError(ConfigurationError, code="DF-1004"):
 
 class NotBuiltError(ConfigurationError, code="DF-1005"):
     """A known name whose capability is not built yet."""
+
+
+class WorkflowError(DataFlowError):
+    """A workflow that cannot run, or a run that did not end well."""
+
+
+class UnknownNodeError(WorkflowError, code="DF-1201"):
+    """A kind of node, or a node of the workflow, that does not exist."""
+
+
+class InvalidNodeError(WorkflowError, code="DF-1202"):
+    """A node that is not well formed, or whose name is taken."""
+
+
+class AmbiguousNodeError(WorkflowError, code="DF-1203"):
+    """A node's model that two open `DataFlow` have."""
+
+
+class UnknownParameterError(WorkflowError, code="DF-1204"):
+    """A parameter that the node does not have."""
+
+
+class MissingParameterError(WorkflowError, code="DF-1205"):
+    """A parameter that the node needs and nobody gives."""
+
+
+class InvalidParameterError(WorkflowError, code="DF-1206"):
+    """A parameter with a value the node cannot use."""
+
+
+class InvalidConnectionError(WorkflowError, code="DF-1207"):
+    """A connection between things that cannot be connected."""
+
+
+class WorkflowCycleError(WorkflowError, code="DF-1208"):
+    """Nodes that wait for each other in a circle."""
+
+
+class UnreachableNodeError(WorkflowError, code="DF-1209"):
+    """A node that no run can come to."""
+
+
+class NodeExecutionError(WorkflowError, code="DF-1210"):
+    """A node failed, and the run ended with it. `__cause__` is the node's own error.
+
+    Attributes:
+        node: The node's id.
+        run_id: The run.
+        results: What the nodes before it returned, by their ids.
+        stands: Ids of nodes whose writes are committed and stay; empty when the whole run was one transaction.
+    """
+
+    node: str = ""
+    run_id: str = ""
+    results: Mapping[str, Any] = MappingProxyType({})
+    stands: tuple[str, ...] = ()
+
+
+class NodeTimeoutError(WorkflowError, code="DF-1211"):
+    """A node ran longer than allowed."""
+
+
+class WorkflowTimeoutError(WorkflowError, code="DF-1212"):
+    """A workflow ran longer than allowed.
+
+    Attributes:
+        run_id: The run.
+        results: What the nodes that ended in time returned, by their ids.
+        stands: Ids of nodes whose writes are committed and stay; empty when the whole run was one transaction.
+    """
+
+    run_id: str = ""
+    results: Mapping[str, Any] = MappingProxyType({})
+    stands: tuple[str, ...] = ()
+
+
+class InvalidOutputError(WorkflowError, code="DF-1213"):
+    """A node returned something else than it declared."""
 
 
 class ModelError(DataFlowError):
@@ -171,6 +277,14 @@ class UnsupportedDataError(DataError, code="DF-3012"):
     """Data in a form no reader takes."""
 
 
+class NotAChoiceError(DataError, code="DF-3013"):
+    """A value that is none of the field's choices."""
+
+
+class DuplicateRowError(DataError, code="DF-3014"):
+    """Two rows of the data with the same key."""
+
+
 class QueryError(DataFlowError):
     """A query that cannot be run, or found nothing where one row was asked for."""
 
@@ -189,6 +303,22 @@ class LimitExceededError(QueryError, code="DF-4003"):
 
 class NotFoundError(QueryError, code="DF-4004"):
     """No row has this key."""
+
+
+class MultipleRowsError(QueryError, code="DF-4005"):
+    """More than one row where one was meant."""
+
+
+class UnfilteredWriteError(QueryError, code="DF-4006"):
+    """A change of every row that was not asked for in so many words."""
+
+
+class AppendOnlyError(QueryError, code="DF-4007"):
+    """A change of a model whose rows are never changed."""
+
+
+class FieldNotLoadedError(QueryError, code="DF-4008"):
+    """A field that the query left out."""
 
 
 class TenantError(DataFlowError):
@@ -227,6 +357,10 @@ class CheckViolationError(IntegrityError, code="DF-6004"):
     """A value a check constraint refused."""
 
 
+class KeyMismatchError(IntegrityError, code="DF-6005"):
+    """A row found by a unique set that has another key than the one given."""
+
+
 class ConflictError(DataFlowError):
     """Two pieces of work stood in each other's way."""
 
@@ -245,6 +379,14 @@ class LockTimeoutError(ConflictError, code="DF-6103", retryable=True):
 
 class StatementTimeoutError(ConflictError, code="DF-6104"):
     """A statement ran longer than allowed."""
+
+
+class StaleRowError(ConflictError, code="DF-6105"):
+    """A row that was changed since it was read."""
+
+
+class LoadMismatchError(ConflictError, code="DF-6106"):
+    """A load id that was used with other input."""
 
 
 class DatabaseConnectionError(DataFlowError):
@@ -316,6 +458,10 @@ class InternalError(EngineError, code="DF-9004"):
 
 
 CommitOutcomeUnknown = CommitOutcomeUnknownError
+
+
+class UnorderedWritesWarning(UserWarning):
+    """Two nodes write rows of one model, and no connection says which goes first."""
 
 
 def explain(code: str) -> str:

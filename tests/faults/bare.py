@@ -7,18 +7,18 @@ from typing import Self
 
 import psycopg
 
-from tests.faults.client import expect
-from tests.faults.marked import TABLE, seeds
+from tests.faults.client import READS, expect
+from tests.faults.marked import TABLE, gone, is_row, seed_id, seeds
 from tests.faults.storm import POOL_SIZE
 from tests.faults.verdict import Attempt
 
 INSERT = f"INSERT INTO {TABLE} (nonce, part) VALUES (%s, %s) RETURNING nonce, part"
-COUNT = f"SELECT count(*) FROM {TABLE} WHERE nonce = %s"
+DELETE = f"DELETE FROM {TABLE} WHERE id = %s"
 READ = f"SELECT part FROM {TABLE} WHERE nonce = %s"
 
 
 class BareClient:
-    """Each action is one transaction, committed at its end; whoever is cancelled believes that nothing happened."""
+    """Each action is one transaction of deletes and inserts; whoever is cancelled believes that nothing happened."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -43,33 +43,15 @@ class BareClient:
                 connection = await psycopg.AsyncConnection.connect(self._url)
             self._free.put_nowait(connection)
 
-    async def create(self, attempt: Attempt) -> None:
-        await self._write(attempt, [0])
-
-    async def bulk(self, attempt: Attempt) -> None:
-        await self._write(attempt, sorted(attempt.parts))
-
-    async def pair(self, attempt: Attempt) -> None:
-        await self._write(attempt, [0, 1])
-
-    async def savepoint(self, attempt: Attempt) -> None:
-        await self._write(attempt, [0, 2])
-
-    async def read(self, attempt: Attempt) -> None:
+    async def call(self, attempt: Attempt) -> None:
         async with self._connection() as connection:
-            cursor = await connection.execute(READ, [attempt.nonce])
-            expect(sorted(part for (part,) in await cursor.fetchall()), sorted(seeds(attempt.nonce)))
-            await connection.commit()
-
-    async def count(self, attempt: Attempt) -> None:
-        async with self._connection() as connection:
-            cursor = await connection.execute(COUNT, [attempt.nonce])
-            expect(await cursor.fetchone(), (len(seeds(attempt.nonce)),))
-            await connection.commit()
-
-    async def _write(self, attempt: Attempt, parts: list[int]) -> None:
-        async with self._connection() as connection:
-            for part in parts:
+            if attempt.action in READS:
+                cursor = await connection.execute(READ, [attempt.nonce])
+                expect(sorted(part for (part,) in await cursor.fetchall()), sorted(seeds(attempt.nonce)))
+            for seed in seeds(attempt.nonce):
+                if gone(seed) in attempt.parts:
+                    await connection.execute(DELETE, [seed_id(attempt.nonce, seed)])
+            for part in sorted(filter(is_row, attempt.parts)):
                 cursor = await connection.execute(INSERT, [attempt.nonce, part])
                 expect(await cursor.fetchone(), (attempt.nonce, part))
             await connection.commit()

@@ -12,10 +12,10 @@ from dataflow.errors import (
     StatementTimeoutError,
     TransactionAbortedError,
 )
-from tests.faults.client import Undo, expect
+from tests.faults.client import Undo, expect, merged_rows
 from tests.faults.cut import Cut
 from tests.faults.framing import Direction
-from tests.faults.marked import Flow
+from tests.faults.marked import Flow, gone, seed_id, seeds
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Proxy
 from tests.faults.verdict import Attempt, Violations, check_rows
@@ -27,11 +27,12 @@ NOTICED_S = 0.05
 
 @dataclass(frozen=True)
 class Exchange:
-    """What is said, and the parts of the nonce that are there when all of it was done."""
+    """What is said, and the parts of the nonce that are there when all of it was done; `seeded` with seeds before."""
 
     name: str
     run: Callable[[Flow, int], None]
     parts: frozenset[int] = frozenset()
+    seeded: bool = False
 
 
 def read(flow: Flow, nonce: int) -> None:
@@ -66,11 +67,73 @@ def bounded(flow: Flow, nonce: int) -> None:
         read(flow, -1)
 
 
+def update(flow: Flow, nonce: int) -> None:
+    expect(flow.table.update(seed_id(nonce, -1), {"part": 0}).part, 0)
+
+
+def delete(flow: Flow, nonce: int) -> None:
+    expect(flow.table.delete(seed_id(nonce, -1)), 1)
+
+
+def upsert(flow: Flow, nonce: int) -> None:
+    expect(flow.table.upsert(merged_rows(nonce)[0]).part, 0)
+
+
+def upsert_new(flow: Flow, nonce: int) -> None:
+    row = flow.table.upsert({"id": seed_id(nonce, -4), "nonce": nonce, "part": 0})
+    expect((row.nonce, row.part), (nonce, 0))
+
+
+def bulk_update(flow: Flow, nonce: int) -> None:
+    expect(flow.table.bulk_update({"nonce": nonce, "part": -1}, {"part": 0})["updated"], 1)
+
+
+def bulk_update_rows(flow: Flow, nonce: int) -> None:
+    expect(flow.table.bulk_update(data=merged_rows(nonce)[:3])["updated"], 3)
+
+
+def bulk_delete(flow: Flow, nonce: int) -> None:
+    expect(flow.table.bulk_delete({"nonce": nonce})["deleted"], 3)
+
+
+def bulk_delete_keys(flow: Flow, nonce: int) -> None:
+    expect(flow.table.bulk_delete(keys=[seed_id(nonce, seed) for seed in seeds(nonce)])["deleted"], 3)
+
+
+def bulk_upsert(flow: Flow, nonce: int) -> None:
+    result = flow.table.bulk_upsert(merged_rows(nonce)[:BULK_ROWS])
+    expect((result["updated"], result["inserted"]), (3, BULK_ROWS - 3))
+
+
+def changes(flow: Flow, nonce: int) -> None:
+    """One that stays, one that is undone, and a merge that finds the first."""
+    with flow.db.transaction():
+        update(flow, nonce)
+        try:
+            with flow.db.transaction():
+                flow.table.delete(seed_id(nonce, -2))
+                raise Undo
+        except Undo:
+            result = flow.table.bulk_upsert(merged_rows(nonce)[:BULK_ROWS])
+        expect((result["unchanged"], result["updated"], result["inserted"]), (1, 2, BULK_ROWS - 3))
+
+
+ALL_GONE = frozenset(gone(seed) for seed in (-1, -2, -3))
 EXCHANGES = [
     Exchange("read", read),
     Exchange("create", create, frozenset({0})),
     Exchange("bulk", bulk, frozenset(range(1, BULK_ROWS))),
     Exchange("transaction", transaction, frozenset(range(BULK_ROWS))),
+    Exchange("update", update, frozenset({0, gone(-1)}), seeded=True),
+    Exchange("delete", delete, frozenset({gone(-1)}), seeded=True),
+    Exchange("upsert", upsert, frozenset({0, gone(-1)}), seeded=True),
+    Exchange("upsert of a new row", upsert_new, frozenset({0})),
+    Exchange("bulk_update", bulk_update, frozenset({0, gone(-1)}), seeded=True),
+    Exchange("bulk_update of rows", bulk_update_rows, frozenset(range(3)) | ALL_GONE, seeded=True),
+    Exchange("bulk_delete", bulk_delete, ALL_GONE, seeded=True),
+    Exchange("bulk_delete of keys", bulk_delete_keys, ALL_GONE, seeded=True),
+    Exchange("bulk_upsert", bulk_upsert, frozenset(range(BULK_ROWS)) | ALL_GONE, seeded=True),
+    Exchange("changes", changes, frozenset(range(BULK_ROWS)) | ALL_GONE, seeded=True),
 ]
 
 
@@ -85,6 +148,7 @@ class Trial:
     proxy: Proxy
     oracle: Oracle
     nonce: int = 0
+    prepared: bool = True
     # Whether every statement is closed on the wire after its use (MySQL's protocol without a statement cache).
     closes: bool = False
     violations: Violations = field(default_factory=Violations)
@@ -102,8 +166,7 @@ class Trial:
         """Run the exchange undisturbed on a fresh connection: how many messages it sends each way."""
         connection = self.warm()
         self.proxy.clear()
-        self.nonce += 1
-        exchange.run(self.flow, self.nonce)
+        exchange.run(self.flow, self._next(exchange))
         self._drain()
         return {"client": self.proxy.count("client", connection), "server": self.proxy.count("server", connection)}
 
@@ -111,8 +174,7 @@ class Trial:
         """Run the exchange with this cut, and judge what became of it."""
         self.proxy.clear()
         self.proxy.plan(cut)
-        self.nonce += 1
-        attempt = Attempt(self.nonce, f"{exchange.name} with {describe(cut)}", exchange.parts)
+        attempt = Attempt(self._next(exchange), f"{exchange.name} with {describe(cut)}", exchange.parts)
         self._run(exchange, attempt, cut)
         if not wait_until(lambda: bool(self.proxy.cuts)):
             self.violations.add("unexpected", f"{attempt.action}: the cut did not happen")
@@ -133,6 +195,13 @@ class Trial:
             self.violations.add("unexpected", f"{after}: the next call failed: {error!r}")
             self.warm()
 
+    def _next(self, exchange: Exchange) -> int:
+        """The next nonce with three seeds: as many messages as the one before."""
+        self.nonce += 3 - (self.nonce + 1) % 3
+        if exchange.seeded:
+            self.oracle.add(range(self.nonce, self.nonce + 1))
+        return self.nonce
+
     def _drain(self) -> None:
         """Until the proxy has seen the last message; nothing answers the one that closes a statement."""
         if self.closes:
@@ -151,10 +220,9 @@ class Trial:
         except DataFlowError as error:
             name = type(error).__name__
             attempt.outcome = "unknown" if error.outcome == "unknown" else "rolled back"
-            if (
-                not isinstance(error, (lost, CommitOutcomeUnknownError, TransactionAbortedError))
-                or error.outcome is None
-            ):
+            if not isinstance(error, (lost, CommitOutcomeUnknownError, TransactionAbortedError)) or (
+                error.outcome is None
+            ) != (exchange.name == "read"):
                 self.violations.add("unexpected", f"{attempt.action}: {error.outcome} by {error!r}")
             if error.outcome == "unknown" and error.retryable:
                 self.violations.add("unexpected", f"{attempt.action}: {name} with an unknown outcome is retryable")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tests.faults.cut import Cut, How
+from tests.faults.cut import Cut, How, holds
 from tests.faults.exchange import EXCHANGES, Exchange, Trial
 from tests.faults.framing import Message, Protocol
 
@@ -18,10 +18,6 @@ class Losses:
     requests: int = 0
     kept: int = 0
     appeared: int = 0
-
-
-def commits(message: Message) -> bool:
-    return b"COMMIT" in message.body
 
 
 def tells_insert(message: Message) -> bool:
@@ -45,7 +41,7 @@ def lose_answer(exchange: Exchange, protocol: Protocol, how: How) -> Cut:
 
 def lose_request(exchange: Exchange, how: How) -> Cut:
     """The word that would commit does not reach the server."""
-    return Cut("client", matches=executes if exchange.name == "create" else commits, how=how)
+    return Cut("client", matches=executes if exchange.name == "create" else holds(b"COMMIT"), how=how)
 
 
 def lose_commits(trial: Trial, name: str, times: int) -> Losses:

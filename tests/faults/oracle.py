@@ -15,10 +15,15 @@ import psycopg
 import pymysql
 
 from tests.database import Database
-from tests.faults.marked import TABLE
+from tests.faults.marked import TABLE, gone, seed_id, seeds
 
 SETTLED_S = 0.2  # the law: so long after a fault nothing of it is left on the server
 GONE_S = 10.0
+STATEMENT_ROWS = 2_000  # a statement is an argument of a process for SQLite, and those are short
+
+
+class Held(Exception):
+    """A lock is not given back."""
 
 
 class Oracle(ABC):
@@ -29,6 +34,8 @@ class Oracle(ABC):
     # What keeps all others from writing to the table, and what ends it.
     lock: ClassVar[Sequence[str]] = ()
     unlock: ClassVar[Sequence[str]] = ()
+    # The nonces whose seeds were planted.
+    planted: range = range(0)
 
     @abstractmethod
     def ask(self, statement: str) -> Sequence[Sequence[Any]]: ...
@@ -45,13 +52,34 @@ class Oracle(ABC):
         """Nonces are looked up by the thousand."""
         self.ask(f"CREATE INDEX by_nonce ON {TABLE} (nonce)")
 
+    def plant(self, nonces: range) -> None:
+        """The seeds of these nonces and nothing else."""
+        self.ask(f"DELETE FROM {TABLE}")
+        self.add(nonces)
+
+    def add(self, nonces: range) -> None:
+        """The seeds of these nonces, the only ones from now on to be missed."""
+        self.planted = nonces
+        rows = [f"({seed_id(nonce, seed)}, {nonce}, {seed})" for nonce in nonces for seed in seeds(nonce)]
+        for at in range(0, len(rows), STATEMENT_ROWS):
+            self.ask(f"INSERT INTO {TABLE} (id, nonce, part) VALUES {', '.join(rows[at : at + STATEMENT_ROWS])}")
+
     def stored(self, nonce: int | None = None) -> dict[int, Counter[int]]:
-        """How often each part of each nonce is there, seeds left out."""
-        only = "" if nonce is None else f" AND nonce = {nonce}"
+        """What became of each nonce: how often each part is there, and which seeds are gone."""
+        only = "" if nonce is None else f" WHERE nonce = {nonce}"
         found: dict[int, Counter[int]] = defaultdict(Counter)
-        for number, part in self.ask(f"SELECT nonce, part FROM {TABLE} WHERE part >= 0{only}"):
+        for number, part in self.ask(f"SELECT nonce, part FROM {TABLE}{only}"):
             found[number][part] += 1
+        for number in self.planted if nonce is None else range(nonce, nonce + 1):
+            if number in self.planted:
+                parts = found[number]
+                missed = [seed for seed in seeds(number) if parts.pop(seed, 0) != 1]
+                parts.update(gone(seed) for seed in missed)
         return found
+
+    def counts(self) -> Counter[int]:
+        """How many rows each nonce has, seeds and all."""
+        return Counter(number for (number,) in self.ask(f"SELECT nonce FROM {TABLE}"))
 
     def mixed_transactions(self) -> int:
         """Transactions that wrote rows of more than one nonce."""
@@ -60,11 +88,17 @@ class Oracle(ABC):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """The table locked against writing, where that can be done from here."""
-        for statement in self.lock:
-            self.ask(statement)
+        """The table locked against writing, where that can be done from here.
+
+        Raises:
+            Held: Somebody has held locks for so long that no transaction can be behind them which is still at work.
+        """
         try:
+            for statement in self.lock:
+                self.ask(statement)
             yield
+        except (psycopg.errors.LockNotAvailable, pymysql.OperationalError) as error:
+            raise Held from error
         finally:
             for statement in self.unlock:
                 self.ask(statement)
@@ -86,8 +120,8 @@ class Postgres(Oracle):
     """xmin is the transaction that inserted a row; savepoints have numbers of their own."""
 
     writer = "xmin::text"
-    lock = ("BEGIN", f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE")
-    unlock = ("COMMIT",)
+    lock = ("BEGIN", "SET LOCAL lock_timeout = '5s'", f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE")
+    unlock = ("ROLLBACK",)
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self._connection = connection
@@ -110,7 +144,7 @@ class Postgres(Oracle):
 class MariaDB(Oracle):
     """Its list of transactions shows those that have touched a table, and is as old as 0.1 s."""
 
-    lock = (f"LOCK TABLES {TABLE} WRITE",)
+    lock = ("SET lock_wait_timeout = 5", f"LOCK TABLES {TABLE} WRITE")
     unlock = ("UNLOCK TABLES",)
     _ours = "FROM information_schema.processlist p{join} WHERE p.db = database() AND p.id <> connection_id()"
 

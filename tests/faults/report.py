@@ -26,9 +26,10 @@ def main() -> None:
 
 def run_storm(database: Database, tasks: int, seed: int) -> Violations:
     from tests.faults.oracle import open_oracle
-    from tests.faults.storm import storm_dataflow
+    from tests.faults.storm import planted_for, storm_dataflow
 
     with open_oracle(database) as oracle:
+        oracle.plant(planted_for(tasks))
         return asyncio.run(storm_dataflow(database.url, oracle, tasks, seed)).violations
 
 

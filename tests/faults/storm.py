@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from dataflow.errors import DataFlowError, PoolTimeoutError
-from tests.faults.client import PARTS, Client, DataFlowClient, Foreign, call
-from tests.faults.marked import Flow, open_flow, seeds
-from tests.faults.oracle import SETTLED_S, Oracle
+from tests.faults.client import PARTS, READS, Client, DataFlowClient, Foreign
+from tests.faults.marked import Flow, open_flow
+from tests.faults.oracle import SETTLED_S, Held, Oracle
 from tests.faults.verdict import Attempt, Violations, check_rows
 
 POOL_SIZE = 5
@@ -19,7 +19,14 @@ STALLED_S = 0.3
 # Every so many tasks one is left alone: its answers and rows must be right between all the cancelled ones.
 BYSTANDER = 5
 FOLLOWING = 100
+# Each of them is stalled once, beside the tasks of the storm.
+STALLED = sorted(PARTS.keys() - READS)
 ACQUIRE_TIMEOUT_S = 5
+
+
+def planted_for(tasks: int) -> range:
+    """The nonces of a storm."""
+    return range(tasks + len(STALLED))
 
 
 @dataclass
@@ -41,7 +48,7 @@ class Storm:
     async def blow(self) -> None:
         chance = random.Random(self.seed)
         actions = [chance.choice(sorted(PARTS)) for _ in range(self.tasks)]
-        attempts = [Attempt(nonce, action, PARTS[action]) for nonce, action in enumerate(actions)]
+        attempts = [Attempt(nonce, action, PARTS[action](nonce)) for nonce, action in enumerate(actions)]
         self.attempts += attempts
         moments = [chance.uniform(0, LATEST_CANCEL_S) for _ in attempts]
         waiting = iter(zip(attempts, moments, strict=True))
@@ -56,8 +63,16 @@ class Storm:
 
     async def stall(self, oracle: Oracle) -> None:
         """Cancel calls that the server cannot go on with, so that every one of them is hit in the middle."""
-        attempts = [Attempt(self.tasks + number, "create", PARTS["create"]) for number in range(POOL_SIZE)]
+        numbered = enumerate(STALLED, self.tasks)
+        attempts = [Attempt(nonce, action, PARTS[action](nonce)) for nonce, action in numbered]
         self.attempts += attempts
+        try:
+            for at in range(0, len(attempts), POOL_SIZE):
+                await self._stall(attempts[at : at + POOL_SIZE], oracle)
+        except Held:
+            self.violations.add("idle_in_transaction", "a cancelled call has kept its locks")
+
+    async def _stall(self, attempts: list[Attempt], oracle: Oracle) -> None:
         with oracle.locked():
             tasks = [self._start(attempt) for attempt in attempts]
             await asyncio.sleep(STALLED_S)
@@ -80,7 +95,7 @@ class Storm:
     def _start(self, attempt: Attempt) -> asyncio.Task[None]:
         async def begin() -> None:
             attempt.begun = True
-            await call(self.client, attempt)
+            await self.client.call(attempt)
 
         return asyncio.create_task(begin())
 
@@ -137,10 +152,10 @@ async def storm_dataflow(url: str, oracle: Oracle, tasks: int, seed: int) -> Sto
 
 async def check_connections(flow: Flow, storm: Storm, oracle: Oracle) -> None:
     """The pool is no larger than it may be, and what comes out of it answers what it is asked."""
-    violations, status, stored = storm.violations, flow.db.pool_status(), oracle.stored()
+    violations, status, counts = storm.violations, flow.db.pool_status(), oracle.counts()
     violations.add("unexpected", f"the pool is {dict(status)}", int(status["open"] > status["size"]))
     for nonce in random.Random(storm.seed).choices(range(storm.tasks), k=FOLLOWING):
-        wanted = len(seeds(nonce)) + stored[nonce].total()
+        wanted = counts[nonce]
         try:
             found = await flow.table.acount({"nonce": nonce})
         except DataFlowError as error:

@@ -7,9 +7,10 @@ import pytest
 
 from tests.conftest import FaultScale
 from tests.database import Database
+from tests.faults.client import PARTS, READS
 from tests.faults.marked import make_table
 from tests.faults.oracle import Oracle, open_oracle
-from tests.faults.storm import storm_dataflow
+from tests.faults.storm import planted_for, storm_dataflow
 
 # One in five is a bystander: 10,000 are cancelled in full size.
 FAST_TASKS, FULL_TASKS = 1_500, 12_500
@@ -17,9 +18,10 @@ FAST_TASKS, FULL_TASKS = 1_500, 12_500
 
 @pytest.fixture
 def oracle(database: Database, fault_scale: FaultScale) -> Iterator[Oracle]:
-    make_table(database.url, seeded=fault_scale.pick(fast=FAST_TASKS, full=FULL_TASKS))
+    make_table(database.url)
     with open_oracle(database) as oracle:
         oracle.index()
+        oracle.plant(planted_for(fault_scale.pick(fast=FAST_TASKS, full=FULL_TASKS)))
         yield oracle
 
 
@@ -31,5 +33,8 @@ async def test_cancelled_tasks_leave_nothing_behind(
     print(storm.tally())
     assert not storm.violations, f"{storm.tally()}\n{storm.violations}"
     assert len(storm.cancels) > tasks // 20, "too few cancels hit anything"
+    ends = {(attempt.action, attempt.outcome) for attempt in storm.attempts}
+    assert ends >= {(action, "committed") for action in PARTS}
+    assert ends >= {(action, "rolled back") for action in PARTS.keys() - READS}
     if database.kind != "sqlite":  # its connections survive a cancel
         assert storm.discards["cancelled in the middle of an exchange"] > tasks // 50

@@ -25,9 +25,12 @@ def trial(database: Database, oracle: Oracle) -> Iterator[Trial]:
             yield trial
 
 
-@pytest.mark.parametrize("name", ["create", "bulk", "transaction"])
+@pytest.mark.parametrize(
+    "name",
+    ["create", "bulk", "transaction", "update", "delete", "upsert", "upsert of a new row", "bulk_upsert", "changes"],
+)
 def test_lost_answer_to_a_commit_is_told_as_unknown(trial: Trial, name: str, fault_scale: FaultScale) -> None:
-    times = fault_scale.pick(fast=30, full=500)
+    times = fault_scale.pick(fast=20, full=500)
     losses = lose_commits(trial, name, times)
     assert not trial.violations, f"{trial.violations}\n{trial.ends}"
     assert losses.answers == times

@@ -12,7 +12,7 @@ from tests.database import Database
 from tests.faults.bare import BareClient
 from tests.faults.marked import make_table
 from tests.faults.oracle import Oracle, open_oracle
-from tests.faults.storm import Storm, check_server
+from tests.faults.storm import Storm, check_server, planted_for
 from tests.faults.verdict import Violations
 
 TASKS = 600
@@ -22,7 +22,7 @@ STORM_LAWS = ["idle_in_transaction", "foreign_results", "lost_acknowledged", "gh
 
 @pytest.fixture(scope="module")
 def table(database: Database) -> Database:
-    make_table(database.url, seeded=TASKS)
+    make_table(database.url)
     with open_oracle(database) as oracle:
         oracle.index()
     return database
@@ -32,7 +32,7 @@ def table(database: Database) -> Database:
 def seeded(table: Database) -> Database:
     """Every run counts its nonces from the start."""
     with open_oracle(table) as oracle:
-        oracle.ask("DELETE FROM marked WHERE part >= 0")
+        oracle.plant(planted_for(TASKS))
     return table
 
 
@@ -54,6 +54,7 @@ def run_report(database: Database, harness: str, size: int, fault: str | None) -
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 async def test_storm_catches_a_pool_that_keeps_cancelled_connections(seeded: Database) -> None:
     with open_oracle(seeded) as oracle:
+        oracle.planted = planted_for(TASKS)
         async with BareClient(seeded.url) as client:
             storm = await blow(client, oracle)
         print(storm.tally(), storm.violations)

@@ -6,13 +6,14 @@ Statements quote names with double quotes on every database.
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
 import pymysql
+import pytest
 
 from tests.database import Database
 
@@ -21,12 +22,31 @@ import pickle, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
 connection.execute("PRAGMA foreign_keys = on")
 rows = []
-for statement in pickle.load(sys.stdin.buffer):
-    rows = connection.execute(statement).fetchall()
+try:
+    for statement in pickle.load(sys.stdin.buffer):
+        rows = connection.execute(statement).fetchall()
+except sqlite3.Error as error:
+    rows = f"{type(error).__name__}: {error}"
 pickle.dump(rows, sys.stdout.buffer)
 sys.stdout.flush()
 sys.stdin.buffer.read()  # holds what is open until the parent lets go
 """
+_SQLITE_ONE_BY_ONE = """
+import pickle, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+connection.execute("PRAGMA foreign_keys = on")
+for statement in iter(lambda: pickle.load(sys.stdin.buffer), None):
+    pickle.dump(connection.execute(statement).fetchall(), sys.stdout.buffer)
+    sys.stdout.flush()
+"""
+
+
+class SQLiteRefusedError(Exception):
+    """What SQLite said in its own process: the name of its error, and the message."""
+
+
+# A unique value, a row referred to, a row that is referred to, a check, null, a length.
+_MARIADB_REFUSALS = (1062, 1451, 1452, 4025, 1048, 1406)
 # Names in double quotes, strings without escapes, nothing changed silently.
 _MARIADB_MODE = "SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'"
 
@@ -38,6 +58,27 @@ def execute(database: Database, *statements: str, admin: bool = False) -> list[t
         for statement in statements:
             rows = run(statement)
         return rows
+
+
+def refused(database: Database, *statements: str) -> None:
+    """The statements meet a constraint of the database."""
+    with pytest.raises((psycopg.errors.IntegrityError, pymysql.MySQLError, SQLiteRefusedError)) as caught:
+        execute(database, *statements)
+    if isinstance(caught.value, pymysql.MySQLError):
+        assert caught.value.args[0] in _MARIADB_REFUSALS, caught.value
+    if isinstance(caught.value, SQLiteRefusedError):
+        assert str(caught.value).startswith("IntegrityError: "), caught.value
+
+
+@contextmanager
+def connected(database: Database) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+    """A function that runs statements on one connection, each committed by itself, and returns their rows."""
+    if database.kind == "sqlite":
+        with _sqlite_one_by_one(database) as run:
+            yield run
+        return
+    with _connection(database, autocommit=True, admin=False) as run:
+        yield run
 
 
 @contextmanager
@@ -58,6 +99,18 @@ def name_of(database: Database) -> str:
     return urlsplit(database.url).path.removeprefix("/")
 
 
+def admin_url(database: Database) -> str:
+    """The database's URL for a user who may do everything."""
+    if database.admin_url is None:
+        return database.url
+    return urlsplit(database.admin_url)._replace(path=f"/{name_of(database)}").geturl()
+
+
+def owner_url(database: Database) -> str:
+    """The database's URL for a user who may make schemas in it."""
+    return database.url if database.kind == "postgres" else admin_url(database)
+
+
 def end_connections(database: Database) -> None:
     """Ends every connection to the database from the server's side."""
     if database.kind == "postgres":
@@ -74,10 +127,9 @@ def _connection(database: Database, *, autocommit: bool, admin: bool) -> Iterato
     if database.kind == "sqlite":
         yield lambda statement: _run_sqlite(database, statement)
         return
-    parts = urlsplit(database.admin_url if admin and database.admin_url else database.url)
-    name = name_of(database)
+    url = admin_url(database) if admin else database.url
+    parts, name = urlsplit(url), name_of(database)
     if database.kind == "postgres":
-        url = parts._replace(path=f"/{name}").geturl()
         with closing(psycopg.connect(url, autocommit=autocommit)) as connection:
             yield lambda statement: _rows(connection.execute(statement))
         return
@@ -120,4 +172,25 @@ def _sqlite(database: Database, *statements: str) -> Iterator[list[tuple[Any, ..
         assert process.stdout is not None
         pickle.dump(statements, process.stdin)
         process.stdin.flush()
-        yield pickle.load(process.stdout)
+        found: list[tuple[Any, ...]] | str = pickle.load(process.stdout)
+        if isinstance(found, str):
+            raise SQLiteRefusedError(found)
+        yield found
+
+
+@contextmanager
+def _sqlite_one_by_one(database: Database) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+    command = [sys.executable, "-I", "-c", _SQLITE_ONE_BY_ONE, database.url.removeprefix("sqlite:///")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        source, target = process.stdout, process.stdin
+
+        def run(statement: str | None) -> list[tuple[Any, ...]]:
+            pickle.dump(statement, target)
+            target.flush()
+            rows: list[tuple[Any, ...]] = [] if statement is None else pickle.load(source)
+            return rows
+
+        yield run
+        run(None)

@@ -160,6 +160,20 @@ def test_a_wrong_password_is_not_printed(database: Database) -> None:
     assert_silent(caught)
 
 
+@pytest.mark.parametrize("flag", ["no", 1, None])
+def test_a_flag_is_true_or_false(items: Any, flag: Any) -> None:
+    calls = {
+        "read": lambda: items.read(1, include_deleted=flag),
+        "list": lambda: items.list(include_deleted=flag),
+        "count": lambda: items.count(include_deleted=flag),
+        "delete": lambda: items.delete(1, hard=flag),
+    }
+    for name, call in calls.items():
+        with pytest.raises(errors.InvalidOptionError, match="must be True or False") as caught:
+            call()
+        assert caught.value.path == ("hard" if name == "delete" else "include_deleted")
+
+
 def test_a_value_is_never_in_the_message(items: Any) -> None:
     for write in (
         lambda: items.create(name="x", stock=SECRET),

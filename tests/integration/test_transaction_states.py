@@ -1,6 +1,7 @@
 """Transactions that refuse, that were aborted, and that several tasks and threads share."""
 
 import asyncio
+import contextvars
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any
 
@@ -168,3 +169,30 @@ async def test_cancelling_a_task_inside_rolls_back(db: DataFlow, seats: Any) -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert codes(seats) == ["taken"]
+
+
+async def test_bind_carries_what_a_function_returns_to_where_it_is_awaited(db: DataFlow, seats: Any) -> None:
+    async with db.transaction():
+        seats_here = await seats.acount()
+        await seats.acreate(code="901")
+        count = db.bind(lambda: seats.acount())
+
+        async def elsewhere() -> int:
+            return await count()
+
+        found = await asyncio.create_task(elsewhere(), context=contextvars.Context())
+    assert found == seats_here + 1
+
+
+def test_a_generator_function_cannot_be_bound(db: DataFlow, seats: Any) -> None:
+    def rows() -> Any:
+        yield seats.count()
+
+    with pytest.raises(errors.InvalidOptionError, match="a generator function cannot be bound"):
+        db.bind(rows)
+
+
+@pytest.mark.parametrize("flag", ["no", 1, None])
+def test_read_only_is_true_or_false(db: DataFlow, flag: Any) -> None:
+    with pytest.raises(errors.InvalidOptionError, match="read_only must be True or False"):
+        db.transaction(read_only=flag)

@@ -24,12 +24,38 @@ def missing_paths(text: str) -> list[str]:
     return [path for path in named_paths(text) if not (ROOT / path).exists()]
 
 
-def test_the_quick_start_runs() -> None:
+def run_program(tmp_path: Path, text: str) -> tuple[int, str, str]:
+    """As a file: the hints of its classes are read from the module."""
+    program = tmp_path / "program.py"
+    program.write_text(text)
+    command = [sys.executable, "-W", "ignore", str(program)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_the_quick_start_runs(tmp_path: Path) -> None:
     blocks = code_blocks((ROOT / "README.md").read_text(), "python")
-    assert len(blocks) == 1
-    program = [sys.executable, "-W", "ignore", "-c", blocks[0]]
-    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "a pot was stored\n", "")
+    assert run_program(tmp_path, blocks[0]) == (0, "a pot was stored\n", "")
+
+
+def test_the_examples_of_models_run(tmp_path: Path) -> None:
+    """A key of several fields; versions, checks and references; upserts: each goes on where the one before ended."""
+    examples = code_blocks((ROOT / "README.md").read_text(), "python")[1:4]
+    assert all(word in text for word, text in zip(("key", "versioned", "upsert"), examples, strict=True))
+    assert run_program(tmp_path, "\n".join(examples)) == (0, "", "")
+
+
+def test_the_workflow_runs(tmp_path: Path) -> None:
+    _, _, _, _, workflow, *_ = code_blocks((ROOT / "README.md").read_text(), "python")
+    assert "WorkflowBuilder()" in workflow
+    assert run_program(tmp_path, workflow) == (0, "", "")
+
+
+def test_what_is_quoted_is_what_runs() -> None:
+    quoted = code_blocks((ROOT / "README.md").read_text(), "python")[5:]
+    assert len(quoted) == 2
+    programs = [path.read_text() for path in sorted((ROOT / "tests/examples").glob("*.py"))]
+    assert [block for block in quoted if not any(block in program for program in programs)] == []
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])

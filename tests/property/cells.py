@@ -10,7 +10,7 @@ from uuid import UUID
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from dataflow import Naive, Precision
+from dataflow import MaxLength, Naive, Precision
 
 FIRST, LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999_999)
 TEXTS = [
@@ -28,6 +28,9 @@ TEXTS = [
     "\\N\\0\\x00",
     "NULL",
     "\u202eabc\u0627\u0644",
+    # Every plane, noncharacters too: SQL and JSON carry them.
+    "".join(chr(plane << 16 | low) for plane in range(17) for low in (0x21, 0x1234, 0xFDD0, 0xFFFE, 0xFFFF)),
+    "".join(map(chr, range(1, 0x800))),
     "x" * 1_000_000,
     "\U0001f600" * 70_000,
 ]
@@ -35,13 +38,14 @@ TEXTS = [
 
 @dataclass(frozen=True)
 class Case:
-    """A type: its hint, its Arrow type, what may stand in it."""
+    """A type: its hint, its Arrow type, what may stand in it; `ordered` where the database orders it as Python does."""
 
     name: str
     hint: Any
     arrow: pa.DataType
     edges: tuple[Any, ...]
     search: st.SearchStrategy[Any]
+    ordered: bool = True
 
 
 def _decimal(scale: int) -> Case:
@@ -63,10 +67,44 @@ def _instant(naive: datetime) -> datetime:
     return naive.replace(tzinfo=UTC)
 
 
-TIMES = (FIRST, LAST, datetime(1970, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999_999), datetime(1582, 10, 10))
+TIMES: tuple[datetime, ...] = (
+    FIRST,
+    LAST,
+    datetime(1970, 1, 1),
+    datetime(1969, 12, 31, 23, 59, 59, 999_999),
+    datetime(1582, 10, 10),
+)
 TIMES += (FIRST + timedelta(microseconds=1), datetime(2000, 2, 29, 12, 0, 0, 1), datetime(2038, 1, 19, 3, 14, 8))
-INTS = (0, 1, -1, 2**31, -(2**31) - 1, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63), 2**63 - 2)
-FLOATS = (0.0, -0.0, 0.1, -1.5, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1 / 3, 2.0**53)
+INTS = (
+    0,
+    1,
+    -1,
+    2**15 - 1,
+    -(2**15),
+    2**15,
+    2**31 - 1,
+    -(2**31),
+    2**31,
+    -(2**31) - 1,
+    2**53 + 1,
+    -(2**53) - 1,
+    2**63 - 1,
+    -(2**63),
+    2**63 - 2,
+)
+FLOATS: tuple[float, ...] = (
+    0.0,
+    -0.0,
+    0.1,
+    -1.5,
+    5e-324,
+    -5e-324,
+    2.2250738585072014e-308,
+    1.7976931348623157e308,
+    1 / 3,
+    2.0**53,
+)
+FLOATS += (2.225073858507201e-308, -1.7976931348623157e308, 1.1, 2.0**-1074 * 3, 9007199254740993.0, 1e15, 1e-5)
 FLOATS += (1e16, 1e22, 123456789.12345679, math.inf, -math.inf, math.nan)
 UUIDS = (
     UUID(int=0),
@@ -87,6 +125,13 @@ CASES = [
         pa.string(),
         tuple(TEXTS),
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+    ),
+    Case(
+        "bounded text",
+        Annotated[str, MaxLength(5_000)],
+        pa.string(),
+        tuple(text for text in TEXTS if len(text) <= 5_000),
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5_000),
     ),
     Case("bytes", bytes, pa.binary(), BYTES, st.binary()),
     Case("uuid", UUID, pa.uuid(), UUIDS, st.uuids()),

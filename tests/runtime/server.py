@@ -16,8 +16,8 @@ SESSIONS = {
         WHERE db = '{}' AND user = 'dataflow'""",
 }
 LOCKS = {
-    "postgres": 'LOCK TABLE "item" IN ACCESS EXCLUSIVE MODE',
-    "mariadb": 'LOCK TABLES "item" WRITE',
+    "postgres": 'LOCK TABLE "{}" IN ACCESS EXCLUSIVE MODE',
+    "mariadb": 'LOCK TABLES "{}" WRITE',
 }
 
 
@@ -35,9 +35,9 @@ def is_busy(database: Database) -> bool:
 
 
 @contextmanager
-def locked(database: Database) -> Iterator[None]:
-    """Holds a lock on the table `item`, so that every write to it waits."""
-    with held(database, *(LOCKS[database.kind],) if database.kind in LOCKS else ()):
+def locked(database: Database, name: str = "item") -> Iterator[None]:
+    """Holds a lock on a table, so that every write to it waits."""
+    with held(database, *(LOCKS[database.kind].format(name),) if database.kind in LOCKS else ()):
         yield
 
 

@@ -54,7 +54,9 @@ class MariaDB(Server):
 
     def _initialise(self) -> None:
         flags = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        self._run(["mariadb-install-db", "--no-defaults", f"--datadir={self.directory}/data", *flags])
+        # A server that starts removes the temporary tables it finds, in /tmp also those of another one.
+        places = [f"--datadir={self.directory}/data", f"--tmpdir={self.directory}"]
+        self._run(["mariadb-install-db", "--no-defaults", *places, *flags])
 
     def _command(self) -> Sequence[str]:
         settings = SETTINGS | {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar, assert_type
+from typing import Annotated, Any, ClassVar, assert_type
 
 import pandas as pd
 import pyarrow as pa
@@ -54,6 +54,28 @@ orders.bulk_create(pa.table({"sku": ["a"]}))
 orders.bulk_create(pd.DataFrame({"sku": ["a"]}))
 orders.bulk_create(rows)
 
+cheap = (orders.c.total < 10) & ~(orders.c.state == "paid") | orders.c.sku.isin(["a", "b"]) & {"state": "open"}
+dated = (orders.c["placed"] >= datetime.now()) | orders.c.shown.exists(False) | orders.c.sku.like("a%")
+assert_type(orders.list(cheap), Rows[Order])
+assert_type(orders.count(cheap & dated), int)
+assert_type(orders.list(fields=["sku"], order_by="-total", offset=5, include_deleted=True), Rows[Order])
+assert_type(rows.records(), list[dict[str, Any]])
+
+assert_type(orders.update(1, {"state": "paid"}), Order)
+assert_type(orders.update((1, "a"), {"state": "paid"}), Order)
+assert_type(orders.update(cheap, {"state": "paid"}).total, Decimal)
+assert_type(orders.update(order), Order)
+assert_type(orders.delete(order, hard=True), int)
+assert_type(orders.upsert(order), Order)
+assert_type(orders.upsert({"sku": "a"}, conflict_on="sku", update_fields=["total", "state"]), Order)
+
+assert_type(orders.bulk_update(cheap, {"state": "paid"}, all_rows=False), BulkResult)
+assert_type(orders.bulk_update(data=[{"id": 1}, order], on_missing="skip", return_rows=True), BulkResult)
+assert_type(orders.bulk_delete({"state": "open"}, max_affected=100, dry_run=True).matched, int)
+assert_type(orders.bulk_delete(keys=[1, (2,), {"id": 3}, order], hard=True)["deleted"], Any)
+upserted = orders.bulk_upsert(rows, conflict_on=["sku"], on_conflict="ignore", duplicates="last", return_rows=True)
+assert_type(upserted.rows, Rows[Any] | None)
+
 with db.transaction("SERIALIZABLE", timeout=2.5) as tx, db.tenant("a"):
     tx.on_commit(lambda: print("done"))
     assert_type(tx.isolation, str | None)
@@ -66,6 +88,12 @@ async def awaited() -> None:
         assert_type(await orders.alist(), Rows[Order])
         assert_type(await orders.acount({"sku": "a"}), int)
         assert_type(await orders.abulk_create([]), BulkResult)
+        assert_type(await orders.aupdate(1, {"state": "paid"}), Order)
+        assert_type(await orders.adelete(cheap), int)
+        assert_type(await orders.aupsert(order, "sku"), Order)
+        assert_type(await orders.abulk_update(cheap, {"state": "paid"}), BulkResult)
+        assert_type(await orders.abulk_delete(keys=[1]), BulkResult)
+        assert_type(await orders.abulk_upsert([order], update_fields="total"), BulkResult)
 
 
 def add(a: int, *, b: str) -> float:

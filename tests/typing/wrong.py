@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from dataflow import DataFlow, WorkflowBuilder  # wrong
+from dataflow import DataFlow, create_gateway_api  # wrong
 from dataflow.errors import NoSuchError  # wrong
 
-print(WorkflowBuilder, NoSuchError)
+print(create_gateway_api, NoSuchError)
 
 
 @dataclass(kw_only=True)
@@ -35,7 +35,33 @@ products.bulk_create(5)  # wrong
 products.bulk_create([], on_conflict="explode")  # wrong
 products.bulk_create([], on_conflikt="error")  # wrong
 print(products.bulk_create([]).insertet)  # wrong
+products.list(5)  # wrong
+products.count("a")  # wrong
+products.list(products.c.name)  # wrong
+products.c.name.isin(5)  # wrong
+products.c.name.like(5)  # wrong
+products.c[5]  # wrong
+print((products.c.name == "a") & 5)  # wrong
+print(products.c.name + "a")  # wrong
+products.update()  # wrong
 products.update(1)  # wrong
+products.update(1, 5)  # wrong
+products.update(1, {1: 2})  # wrong
+products.delete()  # wrong
+products.delete(1, hard="yes")  # wrong
+products.upsert()  # wrong
+products.upsert(Other(name="a"))  # wrong
+products.upsert({"name": "a"}, conflict_on=5)  # wrong
+products.bulk_update({}, {}, on_missing="insert")  # wrong
+products.bulk_update({}, {}, on_mising="skip")  # wrong
+products.bulk_update(data=5)  # wrong
+products.bulk_delete(keys=5)  # wrong
+products.bulk_delete({}, max_affected="5")  # wrong
+products.bulk_delete({}, return_rows=True)  # wrong
+products.bulk_upsert([], update_fields=5)  # wrong
+products.bulk_upsert([], duplicates="all")  # wrong
+products.bulk_create([], update_fields="name")  # wrong
+deleted: str = products.delete(1)  # wrong
 number: int = products.count  # wrong
 text: str = products.create(name="a")  # wrong
 db.transaction(isolation=5)  # wrong

@@ -8,6 +8,7 @@ import pytest
 
 from dataflow import DataFlowError, _core, errors
 from dataflow._error import sections
+from tests.described import describe
 
 FAMILIES = {"Connection": "DatabaseConnectionError", "Runtime": "EngineError"}
 KINDS = _core.error_kinds()
@@ -110,5 +111,5 @@ def test_an_unknown_commit_has_its_short_name():
 
 def test_rust_raises_these_classes():
     with pytest.raises(errors.InvalidModelError) as caught:
-        _core.Engine("sqlite:///:memory:", {}).table("M", "", [], "id", True, False)
+        _core.Engine("sqlite:///:memory:", {}).table(describe("", {}))
     assert caught.value.code == "DF-2001"

@@ -57,6 +57,11 @@ class Registry:
             raise UnknownModelError(f"{name} is no model of this DataFlow", hint=hint)
         return found
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The models in the order they came."""
+        return tuple(self._by_name)
+
     def __len__(self) -> int:
         return len(self._by_name)
 
@@ -64,17 +69,31 @@ class Registry:
         if description.name in self._by_name:
             raise InvalidModelError(f"there is another model {description.name}", path=description.name)
         for other, _ in self._by_name.values():
-            if other.table == description.table:
+            if (other.options.schema, other.table) == (description.options.schema, description.table):
                 message = f"{description.name} and {other.name} have the same table `{other.table}`"
                 raise InvalidModelError(message, path=description.name, hint="set `__tablename__` in one of them")
+        self._check_related(description)
+
+    def _check_related(self, description: Description) -> None:
+        """A relation must have a name of its own on the side it leads to, whichever model is declared first."""
+        models = [*(registered.description for registered in self._by_name.values()), description]
+        taken: dict[str, set[str]] = {model.name: _own_names(model) for model in models}
+        for model in models:
+            for reference in model.constraints.references:
+                names = taken.get(reference.model)
+                if names is None or reference.related is None:
+                    continue
+                path = f"{model.name}.{reference.field}"
+                if reference.related in names:
+                    message = f"{path} calls itself `{reference.related}`, which {reference.model} has already"
+                    raise InvalidModelError(message, path=path, hint="give it another `related`")
+                names.add(reference.related)
 
     def _make_table(self, description: Description) -> _core.Table:
-        multi_tenant = description.multi_tenant
-        return self._engine.table(
-            model=description.name,
-            table=description.table,
-            columns=[column.core() for column in description.columns],
-            key=description.key,
-            automatic_key=description.automatic_key,
-            multi_tenant=self._multi_tenant if multi_tenant is None else multi_tenant,
-        )
+        return self._engine.table(description.core(multi_tenant=self._multi_tenant))
+
+
+def _own_names(model: Description) -> set[str]:
+    """The names an instance has: its fields, and its relations to other rows."""
+    relations = (reference.relation for reference in model.constraints.references)
+    return {*model.fields, *(relation for relation in relations if relation is not None)}

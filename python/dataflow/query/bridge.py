@@ -1,23 +1,34 @@
-"""Runs an operation of the compiled module: blocking, or awaited. The only place that knows both."""
+"""Runs operations of the compiled module: blocking, or awaited. The only place that knows both."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from dataflow.errors import DataFlowError
+from dataflow.query.activity import current
 
 if TYPE_CHECKING:
     from asyncio import Future
 
     from dataflow import _core
 
-__all__ = ["arun", "run"]
+__all__ = ["Apart", "Awaited", "Steps", "adrive", "arun", "drive", "run"]
 
 _R = TypeVar("_R")
 
 
 def run(operation: _core.Operation[_R]) -> _R:
     """Runs it without the GIL. Ctrl-C ends it within half a second."""
-    return operation.wait()
+    activity = current.get()
+    if activity is None:
+        return operation.wait()
+    activity.enter(operation)
+    try:
+        return operation.wait()
+    finally:
+        activity.leave(operation)
 
 
 async def arun(operation: _core.Operation[_R]) -> _R:
@@ -29,7 +40,7 @@ async def arun(operation: _core.Operation[_R]) -> _R:
     # Here and not above: asyncio takes longer to import than everything else together.
     import asyncio
 
-    loop = asyncio.get_running_loop()
+    loop, activity = asyncio.get_running_loop(), current.get()
     done: Future[None] = loop.create_future()
     operation.start(loop, done)
     try:
@@ -43,6 +54,9 @@ async def arun(operation: _core.Operation[_R]) -> _R:
             operation.take()
         cancelled.outcome = operation.outcome  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
         raise
+    finally:
+        if activity is not None:
+            activity.leave(operation)
     return operation.take()
 
 
@@ -55,3 +69,62 @@ async def _settle(done: Future[None]) -> None:
             await asyncio.wait([done])
         except asyncio.CancelledError:
             continue
+
+
+class Apart(NamedTuple):
+    """A step that is no part of what may be cancelled: a rollback that ends early would cost the connection."""
+
+    operation: _core.Operation[Any]
+
+
+class Awaited(NamedTuple):
+    """A step that only a loop can take; a blocking caller gets `refusal`."""
+
+    start: Callable[[], Awaitable[Any]]
+    refusal: DataFlowError
+
+
+# Yields operations and other steps, is sent their results, or has their failures thrown at it.
+Steps = Generator[Any, Any, _R]
+
+
+def drive(steps: Steps[_R]) -> _R:
+    """Takes the steps one after the other, blocking."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                result = _take(step)
+            except BaseException as failure:
+                step = steps.throw(failure)
+            else:
+                step = steps.send(result)
+    except StopIteration as ended:
+        return ended.value  # type: ignore[no-any-return]
+
+
+async def adrive(steps: Steps[_R]) -> _R:
+    """`drive`, awaited."""
+    try:
+        step = next(steps)
+        while True:
+            try:
+                result = await _atake(step)
+            except BaseException as failure:
+                step = steps.throw(failure)
+            else:
+                step = steps.send(result)
+    except StopIteration as ended:
+        return ended.value  # type: ignore[no-any-return]
+
+
+def _take(step: Any) -> Any:
+    if isinstance(step, Awaited):
+        raise step.refusal
+    return step.operation.wait() if isinstance(step, Apart) else run(step)
+
+
+async def _atake(step: Any) -> Any:
+    if isinstance(step, Awaited):
+        return await step.start()
+    return await arun(step.operation if isinstance(step, Apart) else step)

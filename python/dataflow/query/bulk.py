@@ -1,83 +1,229 @@
-"""The options of bulk writes: all names are known, only their defaults are built."""
+"""The operations that write many rows: `bulk_create`, `bulk_update`, `bulk_delete`, `bulk_upsert`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from collections.abc import Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
-from dataflow._spelling import not_built, suggest
-from dataflow.errors import InvalidOptionError, UnknownOptionError
+from dataflow.errors import InvalidOptionError
+from dataflow.query.bridge import Steps, adrive, drive
+from dataflow.query.bulk_options import (
+    OF_SOURCES,
+    BulkCreateOptions,
+    BulkDeleteOptions,
+    BulkUpdateOptions,
+    BulkUpsertOptions,
+    read_options,
+    refuse_beside,
+)
+from dataflow.query.handle import Filter, Handle
+from dataflow.query.load import Job, Written, load
+from dataflow.query.result import BulkResult, Rows
+from dataflow.query.source import AnySource, Source, find_source
+from dataflow.query.writing import read_names
 
-__all__ = ["BulkCreateOptions", "check_options"]
+if TYPE_CHECKING:
+    from dataflow import _core
 
+__all__ = ["Bulk"]
 
-class BulkCreateOptions(TypedDict, total=False):
-    """Options of `bulk_create`. Only the defaults are built: other values raise `NotBuiltError`.
-
-    Attributes:
-        on_conflict: What happens to a row whose key is there already. Default `error`.
-        conflict_on: The fields that make a conflict. Default the key.
-        duplicates: What happens to rows with the same key in the data. Default `error`.
-        on_error: What happens when a row is refused. Default `raise`.
-        reject_limit: Most rows that may be refused.
-        load_id: Name under which the load happens once only.
-        chunk_rows: Rows of one commit.
-        batch_size: Rows of one statement.
-        atomic: Whether all rows are stored or none. Default True.
-        parallel: Connections used at once. Default 1.
-        progress: Whether a progress bar is shown. Default False.
-        return_rows: Whether the rows are given back as stored. Default False.
-    """
-
-    on_conflict: Literal["error", "update", "ignore"]
-    conflict_on: Sequence[str] | None
-    duplicates: Literal["error", "first", "last"]
-    on_error: Literal["raise", "skip", "quarantine"]
-    reject_limit: int | None
-    load_id: str | None
-    chunk_rows: int | None
-    batch_size: int | None
-    atomic: bool
-    parallel: int
-    progress: bool
-    return_rows: bool
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
-_DEFAULTS: Mapping[str, object] = {
-    "atomic": True,
-    "batch_size": None,
-    "chunk_rows": None,
-    "conflict_on": None,
-    "duplicates": "error",
-    "load_id": None,
-    "on_conflict": "error",
-    "on_error": "raise",
-    "parallel": 1,
-    "progress": False,
-    "reject_limit": None,
-    "return_rows": False,
-}
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "duplicates": ("error", "first", "last"),
-    "on_conflict": ("error", "update", "ignore"),
-    "on_error": ("raise", "skip", "quarantine"),
-}
+class Bulk(Handle[_T]):
+    """Many rows at a time: all or none, in the transaction of the caller or in one of their own."""
+
+    def bulk_create(self, data: Source, **options: Unpack[BulkCreateOptions]) -> BulkResult:
+        """Stores many rows.
+
+        Args:
+            data: Anything with an Arrow capsule, a pandas or polars DataFrame, or an iterable of dicts or instances.
+            **options: See `BulkCreateOptions`.
+
+        Raises:
+            DataError: A field is unknown or missing, or a value cannot be held; `path` is e.g. `data[17].price`.
+            UniqueViolationError: A key or unique value is there already, or twice in the data.
+            LoadMismatchError: The load id was used with other data or options.
+            NotBuiltError: An option has a value that is not built yet.
+        """
+        started = perf_counter()
+        return self._result(drive(self._append_many(data, options)), started, options.get("load_id"))
+
+    async def abulk_create(self, data: AnySource, **options: Unpack[BulkCreateOptions]) -> BulkResult:
+        """`bulk_create`, awaited."""
+        started = perf_counter()
+        return self._result(await adrive(self._append_many(data, options)), started, options.get("load_id"))
+
+    def bulk_update(
+        self,
+        filter: Filter | None = None,
+        updates: Mapping[str, Any] | None = None,
+        *,
+        data: Source | None = None,
+        **options: Unpack[BulkUpdateOptions],
+    ) -> BulkResult:
+        """Changes many rows: those a filter matches to the same values, or each row of the data to its own.
+
+        Args:
+            filter: Which rows; with `updates`.
+            updates: Their new values. A row that has them already keeps its version and its times.
+            data: Rows with their keys; a field that a row does not give stays as it is. Instead of a filter.
+            **options: See `BulkUpdateOptions`.
+
+        Raises:
+            UnfilteredWriteError: The filter matches every row, and `all_rows=True` is not said.
+            NotFoundError: A row of the data is not there.
+            StaleRowError: A row has another version than the one given.
+            DuplicateRowError: Two rows of the data have the same key.
+        """
+        started = perf_counter()
+        return self._result(drive(self._change_many(filter, updates, data, options)), started, options.get("load_id"))
+
+    async def abulk_update(
+        self,
+        filter: Filter | None = None,
+        updates: Mapping[str, Any] | None = None,
+        *,
+        data: AnySource | None = None,
+        **options: Unpack[BulkUpdateOptions],
+    ) -> BulkResult:
+        """`bulk_update`, awaited."""
+        started = perf_counter()
+        return self._result(
+            await adrive(self._change_many(filter, updates, data, options)), started, options.get("load_id")
+        )
+
+    def bulk_delete(
+        self, filter: Filter | None = None, *, keys: Source | None = None, **options: Unpack[BulkDeleteOptions]
+    ) -> BulkResult:
+        """Deletes many rows: those a filter matches, or those with the given keys.
+
+        Args:
+            filter: Which rows.
+            keys: Keys (tuples for a key of several fields), dicts, instances or a DataFrame with the key's columns.
+                A row that is not there is counted as `missing`.
+            **options: See `BulkDeleteOptions`.
+
+        Raises:
+            UnfilteredWriteError: The filter matches every row, and `all_rows=True` is not said.
+            StaleRowError: A row has another version than its instance, or than the one given beside the key.
+            LimitExceededError: More than `max_affected` rows match; nothing was deleted.
+        """
+        started = perf_counter()
+        return self._result(drive(self._remove_many(filter, keys, options)), started, options.get("load_id"))
+
+    async def abulk_delete(
+        self, filter: Filter | None = None, *, keys: AnySource | None = None, **options: Unpack[BulkDeleteOptions]
+    ) -> BulkResult:
+        """`bulk_delete`, awaited."""
+        started = perf_counter()
+        return self._result(await adrive(self._remove_many(filter, keys, options)), started, options.get("load_id"))
+
+    def bulk_upsert(self, data: Source, **options: Unpack[BulkUpsertOptions]) -> BulkResult:
+        """Inserts the rows that are not there, and updates the others.
+
+        Args:
+            data: As for `bulk_create`. An absent field takes its default only in a row that is inserted.
+            **options: See `BulkUpsertOptions`.
+
+        Raises:
+            DuplicateRowError: Two rows of the data are the same.
+            UniqueViolationError: Another unique value of a row is taken by another row.
+            StaleRowError: A version is given, and the stored row has another.
+            KeyMismatchError: The stored row has another key than the one given.
+        """
+        started = perf_counter()
+        return self._result(drive(self._merge_many(data, options)), started, options.get("load_id"))
+
+    async def abulk_upsert(self, data: AnySource, **options: Unpack[BulkUpsertOptions]) -> BulkResult:
+        """`bulk_upsert`, awaited."""
+        started = perf_counter()
+        return self._result(await adrive(self._merge_many(data, options)), started, options.get("load_id"))
+
+    def _append_many(self, data: object, options: BulkCreateOptions) -> Steps[Written]:
+        read = read_options("bulk_create", BulkCreateOptions, options)
+        if read["on_conflict"] == "error" and read["duplicates"] == "error":
+            refuse_beside('on_conflict="error"', options, "conflict_on")
+            settings = (read["return_rows"], False, read["load_id"])
+            return self._load(
+                data, read, Job(lambda rows, here: self._core.append(rows, *settings, here), changes=False)
+            )
+        return self._upsert(data, read)
+
+    def _merge_many(self, data: object, options: BulkUpsertOptions) -> Steps[Written]:
+        read = read_options("bulk_upsert", BulkUpsertOptions, options)
+        if read["on_conflict"] != "update":
+            refuse_beside(f'on_conflict="{read["on_conflict"]}"', options, "update_fields")
+        return self._upsert(data, read)
+
+    def _upsert(self, data: object, read: dict[str, Any]) -> Steps[Written]:
+        target = read_names(read["conflict_on"], "conflict_on")
+        update = read_names(read.get("update_fields"), "update_fields")
+        settings = (read["on_conflict"], read["duplicates"], update, read["return_rows"], False, read["load_id"])
+        job = Job(
+            lambda rows, here: self._core.upsert(rows, target, *settings, here), last=read["duplicates"] == "last"
+        )
+        return self._load(data, read, job)
+
+    def _load(self, data: object, read: dict[str, Any], job: Job) -> Steps[Written]:
+        cut = read["chunk_rows"] is not None or not read["atomic"]
+        source = find_source(self._model, data, keys=job.keys, cut=cut)
+        return load(self._core, source, job, self._here(), read)
+
+    def _change_many(
+        self, filter: Filter | None, updates: Mapping[str, Any] | None, data: object, options: BulkUpdateOptions
+    ) -> Steps[Written]:
+        read = read_options("bulk_update", BulkUpdateOptions, options)
+        if data is not None:
+            if filter is not None or updates is not None:
+                raise InvalidOptionError("data goes instead of filter and updates", path="data")
+            refuse_beside("data", options, "all_rows")
+            settings = (read["on_missing"], read["duplicates"], read["return_rows"], read["load_id"])
+            job = Job(
+                lambda rows, here: self._core.update_rows(rows, *settings, here), last=read["duplicates"] == "last"
+            )
+            return self._load(data, read, job)
+        if not isinstance(updates, Mapping):
+            hint = "bulk_update(filter, updates) or bulk_update(data=rows)"
+            raise InvalidOptionError("bulk_update needs the new values", path="updates", hint=hint)
+        refuse_beside("a filter", options, "on_missing", "duplicates", "return_rows", *OF_SOURCES)
+        wanted = {} if filter is None else filter
+        return _once(self._core.update_matching(wanted, dict(updates), read["all_rows"], read["load_id"], self._here()))
+
+    def _remove_many(self, filter: Filter | None, keys: object, options: BulkDeleteOptions) -> Steps[Any]:
+        read = read_options("bulk_delete", BulkDeleteOptions, options)
+        if keys is not None:
+            if filter is not None:
+                raise InvalidOptionError("keys go instead of a filter", path="keys")
+            refuse_beside("keys", options, "max_affected", "dry_run", "all_rows")
+            hard, load_id = read["hard"], read["load_id"]
+            job = Job(lambda rows, here: self._core.delete_rows(rows, hard, load_id, here), keys=True)
+            return self._load(keys, read, job)
+        refuse_beside("a filter", options, *OF_SOURCES)
+        if read["dry_run"]:
+            refuse_beside("dry_run", options, "max_affected", "load_id")
+            return _once(self._core.count({} if filter is None else filter, read["hard"], self._here()))
+        settings = (read["max_affected"], read["hard"], read["all_rows"], read["load_id"])
+        return _once(self._core.delete_matching({} if filter is None else filter, *settings, self._here()))
+
+    def _result(self, written: Written | int, started: float, load_id: str | None = None) -> BulkResult:
+        seconds = perf_counter() - started
+        if isinstance(written, int):
+            return BulkResult(matched=written, seconds=seconds)
+        counts, batch, replayed = written
+        rows = sum(count for name, count in counts.items() if name != "matched")
+        return BulkResult(
+            **counts,
+            load_id=load_id,
+            seconds=seconds,
+            rows_per_second=rows / seconds if seconds and not replayed else 0.0,
+            replayed=replayed,
+            rows=None if batch is None else Rows(batch, self._cls),
+        )
 
 
-def check_options(options: BulkCreateOptions) -> None:
-    """Refuses what is unknown or not built.
-
-    Raises:
-        UnknownOptionError: There is no such option.
-        InvalidOptionError: An option has no such choice.
-        NotBuiltError: The option is used with a value that is not built yet.
-    """
-    for name, value in options.items():
-        if name not in _DEFAULTS:
-            hint = suggest(name, _DEFAULTS)
-            raise UnknownOptionError(f"bulk_create has no option `{name}`", path=name, hint=hint)
-        choices = _CHOICES.get(name)
-        if choices and value not in choices:
-            raise InvalidOptionError(f"{name} must be one of {', '.join(choices)}", path=name)
-        if value != _DEFAULTS[name]:
-            raise not_built(f"`{name}` with another value than its default", path=name)
+def _once(operation: _core.Operation[_R]) -> Steps[_R]:
+    """A write that is one operation."""
+    return (yield operation)  # type: ignore[no-any-return]

@@ -7,21 +7,30 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction, isgeneratorfunction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from dataflow.errors import InvalidTenantError
+from dataflow.errors import InvalidOptionError, InvalidTenantError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dataflow.query.transaction import Transaction
 
-__all__ = ["Scope", "State"]
+__all__ = ["Scope", "State", "is_unicode"]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it can be encoded: half a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class State(NamedTuple):
@@ -64,6 +73,8 @@ class Scope:
     def tenant(self, name: str) -> Iterator[None]:
         if not isinstance(name, str):
             raise InvalidTenantError(f"a tenant is a str, got {type(name).__name__}", path="tenant")
+        if not is_unicode(name):
+            raise InvalidTenantError("a tenant is a text without lone surrogates", path="tenant")
         with self.hold(self.state._replace(tenant=name)):
             yield
 
@@ -76,7 +87,14 @@ class Scope:
             self.leave(before)
 
     def bind(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """The function in the state of now, wherever it is called; for a coroutine function, wherever it is awaited."""
+        """The function in the state of now, wherever it is called, and what it returns wherever that is awaited.
+
+        Raises:
+            InvalidOptionError: It is a generator function, whose body runs long after the call.
+        """
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            hint = "bind the functions that it calls"
+            raise InvalidOptionError("a generator function cannot be bound", path="function", hint=hint)
         state = self.state
         if iscoroutinefunction(function):
             return cast("Callable[_P, _R]", self._bind_async(function, state))
@@ -84,9 +102,15 @@ class Scope:
         @wraps(function)
         def bound(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             with self.hold(state):
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            return cast("_R", self._bind_result(result, state)) if isawaitable(result) else result
 
         return bound
+
+    async def _bind_result(self, result: Awaitable[Any], state: State) -> Any:
+        """A coroutine runs when it is awaited, perhaps elsewhere: `bind(lambda: table.acount())`."""
+        with self.hold(state):
+            return await result
 
     def _bind_async(self, function: Callable[_P, Awaitable[Any]], state: State) -> Callable[_P, Awaitable[Any]]:
         @wraps(function)

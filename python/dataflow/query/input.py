@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from dataflow.errors import UnsupportedDataError
 from dataflow.model.description import Description
 from dataflow.model.markers import UNSET
 
-__all__ = ["ArrowInput", "RowsInput", "read_data", "read_instance"]
+__all__ = [
+    "ArrowInput",
+    "Data",
+    "has_columns",
+    "is_frame",
+    "read_data",
+    "read_instance",
+    "read_item",
+    "read_key",
+    "read_keys",
+]
 
 _PATH = "data"
-_TAKEN = "taken are Arrow, pandas, polars, and iterables of dicts or of instances of the model"
+_TAKEN = "taken are Arrow, pandas, polars, files by pathlib.Path, and iterables of dicts or of instances of the model"
+_FILE = "a file is given as pathlib.Path(name)"
 
 
 class ArrowInput(NamedTuple):
@@ -23,31 +34,83 @@ class ArrowInput(NamedTuple):
     nan_is_null: bool
 
 
-class RowsInput(NamedTuple):
-    """Plain dicts."""
-
-    rows: list[dict[str, object]]
+# Plain dicts, or columns.
+Data: TypeAlias = list[dict[str, object]] | ArrowInput
 
 
-def read_data(description: Description, data: object) -> ArrowInput | RowsInput:
+def read_data(description: Description, data: object) -> Data:
     """Decides how `data` is to be read.
 
     Raises:
         UnsupportedDataError: It is of no form that holds rows.
     """
-    if _is_frame(data, "pandas"):
-        return ArrowInput(_read_pandas(data), True)
-    if _is_frame(data, "polars"):
-        return ArrowInput(_read_polars(data), False)
-    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
-        return ArrowInput(data, False)
+    columns = _read_columns(data)
+    if columns is not None:
+        return columns
     if isinstance(data, Mapping):
         hint = "one row is [row]; columns are pyarrow.table(columns)"
         raise UnsupportedDataError("a dict is neither rows nor columns", path=_PATH, hint=hint)
     if isinstance(data, str | bytes | bytearray) or not isinstance(data, Iterable):
-        hint = "call .collect() first" if hasattr(data, "collect") else _TAKEN
+        hint = _FILE if isinstance(data, str) else "call .collect() first" if hasattr(data, "collect") else _TAKEN
         raise UnsupportedDataError(f"rows cannot be read from {type(data).__name__}", path=_PATH, hint=hint)
-    return RowsInput([_read_row(description, at, row) for at, row in enumerate(data)])
+    return [_read_row(description, at, row) for at, row in enumerate(data)]
+
+
+def read_keys(description: Description, keys: object) -> Data:
+    """Keys as rows: scalars, tuples, dicts, anything with columns, or instances, whose version counts as well.
+
+    Raises:
+        UnsupportedDataError: It is of no form that holds keys, or a key has too many or too few values.
+    """
+    if isinstance(keys, str | bytes | Mapping) or not isinstance(keys, Iterable) or has_columns(keys):
+        return read_data(description, keys)
+    return [_read_key(description, at, key) for at, key in enumerate(keys)]
+
+
+def read_item(description: Description, at: int, item: object) -> dict[str, object] | ArrowInput:
+    """One item of a stream: a row, or many as a frame.
+
+    Raises:
+        UnsupportedDataError: It is neither.
+    """
+    return _read_columns(item) or _read_row(description, at, item)
+
+
+def read_key(description: Description, at: int, item: object) -> dict[str, object] | ArrowInput:
+    """One item of a stream of keys: a key, a row with one, or many as a frame.
+
+    Raises:
+        UnsupportedDataError: It is none of these.
+    """
+    return _read_columns(item) or _read_key(description, at, item)
+
+
+def has_columns(data: object) -> bool:
+    """Whether it holds rows column by column."""
+    frame = is_frame(data, "pandas") or is_frame(data, "polars")
+    return frame or hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
+
+
+def _read_columns(data: object) -> ArrowInput | None:
+    if is_frame(data, "pandas"):
+        return ArrowInput(_read_pandas(data), True)
+    if is_frame(data, "polars"):
+        return ArrowInput(_read_polars(data), False)
+    return ArrowInput(data, False) if has_columns(data) else None
+
+
+def _read_key(description: Description, at: int, key: object) -> dict[str, object]:
+    if isinstance(key, description.cls):
+        names = (*description.key, description.version)
+        return {name: value for name, value in read_instance(description, key).items() if name in names}
+    if isinstance(key, Mapping):
+        return dict(key)
+    parts = key if isinstance(key, tuple) else (key,)
+    if len(parts) != len(description.key):
+        shown = ", ".join(description.key)
+        message = f"the key of {description.name} is ({shown}), {len(parts)} given"
+        raise UnsupportedDataError(message, path=f"keys[{at}]")
+    return dict(zip(description.key, parts, strict=True))
 
 
 def read_instance(description: Description, instance: object) -> dict[str, object]:
@@ -68,9 +131,10 @@ def _read_row(description: Description, at: int, row: object) -> dict[str, objec
     raise UnsupportedDataError(message, path=f"{_PATH}[{at}]", hint=_TAKEN)
 
 
-def _is_frame(data: object, package: str) -> bool:
+def is_frame(data: object, package: str, *names: str) -> bool:
     """By the name of the class: a library is not imported to find out that something is not of it."""
-    return any(cls.__name__ == "DataFrame" and _package(cls) == package for cls in type(data).__mro__)
+    known = names or ("DataFrame",)
+    return any(cls.__name__ in known and _package(cls) == package for cls in type(data).__mro__)
 
 
 def _package(cls: type) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dataflow import _core
 
-__all__ = ["BulkResult", "Rows"]
+__all__ = ["BulkResult", "Records", "Rows"]
 
 _T = TypeVar("_T")
 
@@ -65,9 +65,16 @@ class Rows(Sequence[_T], Generic[_T]):
         module: Any = import_module("pandas")
         table: Any = self.to_arrow()
         mapping = {"int64": module.Int64Dtype(), "bool": module.BooleanDtype()}
-        frame: pandas.DataFrame = table.to_pandas(types_mapper=lambda kind: mapping.get(str(kind)))
-        required = {field.name: str(field.type) for field in table.schema if not field.nullable}
-        return frame.astype({name: kind for name, kind in required.items() if kind in mapping})
+        # pyarrow has no way from lists of UUIDs to pandas.
+        lists = [field.name for field in table.schema if str(field.type).endswith("extension<arrow.uuid> not null>")]
+        plain = table.drop_columns(lists)
+        frame: pandas.DataFrame = plain.to_pandas(types_mapper=lambda kind: mapping.get(str(kind)))
+        required = {field.name: str(field.type) for field in plain.schema if not field.nullable}
+        frame = frame.astype({name: kind for name, kind in required.items() if kind in mapping})
+        for name in lists:
+            values = module.Series(table[name].to_pylist(), dtype=object)
+            frame.insert(table.column_names.index(name), name, values)
+        return frame
 
     def to_polars(self) -> polars.DataFrame:
         """The rows as a polars DataFrame."""
@@ -82,9 +89,36 @@ class Rows(Sequence[_T], Generic[_T]):
         return self._batch.__arrow_c_schema__()
 
 
+class Records(Rows[dict[str, Any]]):
+    """Rows as a sequence of dicts, which are made when first looked at; else like `Rows`. Equals a list of them."""
+
+    def __init__(self, batch: _core.Batch, model: str) -> None:
+        super().__init__(batch, dict)
+        self._model = model
+
+    @cached_property
+    def _instances(self) -> list[dict[str, Any]]:
+        return self._batch.records()
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == other if isinstance(other, list) else self is other
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<Records of {self._model}: {len(self)}>"
+
+    def __copy__(self) -> Records:
+        return self
+
+    def __reduce__(self) -> tuple[type[list[dict[str, Any]]], tuple[list[dict[str, Any]]]]:
+        """Another process, or a deep copy, gets a list of dicts: the Arrow memory stays here."""
+        return list, (list(self),)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BulkResult(Mapping[str, Any]):
-    """How many rows of a bulk write ended how; the first eight sum to the rows given.
+    """How many rows of a bulk write ended how; the first eight sum to the rows given, or to those a filter matched.
 
     Attributes:
         inserted: New rows.
@@ -95,8 +129,14 @@ class BulkResult(Mapping[str, Any]):
         duplicate: Rows given more than once.
         missing: Rows to be changed that were not there.
         rejected: Rows refused.
+        matched: Rows the filter matched; 0 where none was given.
+        load_id: The name under which the write happens once; None where none was given.
         seconds: Time the operation took, waiting for a connection included.
-        rows_per_second: All rows by that time.
+        rows_per_second: All rows by that time; 0 where they were written by an earlier run.
+        replayed: Whether it was done before under its load id: the counts are those of then, and nothing was written
+            now. An attribute only, not one of the items.
+        rows: The rows as stored, in the order given, where they were asked for with `return_rows=True`. Then
+            `result["rows"]` is there too, but is not one of the items.
     """
 
     inserted: int = 0
@@ -107,16 +147,23 @@ class BulkResult(Mapping[str, Any]):
     duplicate: int = 0
     missing: int = 0
     rejected: int = 0
+    matched: int = 0
+    load_id: str | None = None
     seconds: float = 0.0
     rows_per_second: float = 0.0
+    replayed: bool = False
+    rows: Rows[Any] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Any:
-        if name not in self.__dataclass_fields__:
+        if name not in _ITEMS and (name != "rows" or self.rows is None):
             raise KeyError(name)
         return getattr(self, name)
 
     def __iter__(self) -> Iterator[str]:
-        return (field.name for field in fields(self))
+        return iter(_ITEMS)
 
     def __len__(self) -> int:
-        return len(fields(self))
+        return len(_ITEMS)
+
+
+_ITEMS = tuple(item.name for item in fields(BulkResult) if item.name not in ("replayed", "rows"))

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple
 
 from dataflow.errors import DataFlowError, TransactionStateError
+from dataflow.query.activity import labels
 from dataflow.query.bridge import arun, run
 from dataflow.query.callbacks import acall_all, call_all
 
@@ -71,7 +72,7 @@ class Transaction:
     def __enter__(self) -> Transaction:
         parent = self._find_parent()
         if parent is None:
-            self._enter(run(self._engine.begin(*self._begin)))
+            self._enter(run(self._engine.begin(*self._begin, labels())))
         else:
             self._enter_inside(parent, run(live(parent).savepoint()))
         return self
@@ -80,7 +81,7 @@ class Transaction:
         self._awaited = True
         parent = self._find_parent()
         if parent is None:
-            self._enter(await arun(self._engine.begin(*self._begin)))
+            self._enter(await arun(self._engine.begin(*self._begin, labels())))
         else:
             self._enter_inside(parent, await arun(live(parent).savepoint()))
         return self
@@ -91,7 +92,8 @@ class Transaction:
         operation, keeps = self._end(error)
         done = False
         try:
-            run(operation)
+            # A rollback is no part of a cancelled node: ended early, it would cost the connection.
+            _ = run(operation) if keeps else operation.wait()
             done = True
         except DataFlowError as failure:
             self._judge(failure, keeps, error)

@@ -1,10 +1,18 @@
 //! Data on its way in: rows or Arrow become one batch of the table's own Arrow types, every value checked.
 
 mod builder;
+mod cell;
+mod check;
+mod given;
+mod list;
 mod normalise;
 mod rows;
+mod temporal;
 
 pub use builder::ColumnBuilder;
+pub use cell::{cell, list_cell};
+pub use check::check_rows;
+pub use given::{Given, Presence};
 pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
 

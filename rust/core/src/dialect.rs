@@ -1,19 +1,32 @@
 //! What differs between the databases in SQL. One file a database; all share [`statement`].
 
+mod condition;
 mod mysql;
 mod postgres;
+mod selection;
 mod sqlite;
 mod statement;
+mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_comment;
+#[cfg(test)]
+mod tests_condition;
+mod write;
 
+pub use condition::condition_text;
 pub use mysql::Mysql;
 pub use postgres::Postgres;
-pub use sqlite::{Sqlite, decode_decimal, encode_decimal};
+pub use sqlite::{HAS_ANY_FUNCTION, REGEXP_FUNCTION, Sqlite, decode_decimal, encode_decimal};
 pub use statement::{Param, ParamValue, Returned, Statement};
+pub use table::{Target, add_columns, create_table, foreign_keys};
 
-use crate::schema::{ColumnSchema, TENANT_COLUMN, TENANT_LENGTH, TableSchema, constraint_name};
-use crate::types::{FloatRules, LogicalType};
+use crate::error::{Error, Result};
+use crate::filter::{JsonKey, Pattern};
+use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TENANT_LENGTH, TableSchema, constraint_name};
+use crate::types::{FloatRules, LogicalType, render_decimal, render_list};
+use crate::value::Value;
 
 /// A database's way of writing SQL. A difference that is not SQL text is in `rust/db/src/<database>`.
 pub trait Dialect: Send + Sync + 'static {
@@ -36,6 +49,49 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// Whether a list is one array parameter (`= ANY($1)`) or a parameter each.
     fn array_parameters(&self) -> bool;
+
+    /// A value of a column of type `ty` as SQL text, read back as exactly the same value.
+    ///
+    /// Sessions have the server's usual reading of backslashes: `standard_conforming_strings` on PostgreSQL is left
+    /// open, `NO_BACKSLASH_ESCAPES` on MariaDB is off.
+    ///
+    /// # Errors
+    /// `Internal` for a value that is not of the type.
+    fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String>;
+
+    /// The pattern in the database's own form: what [`Dialect::matches`] compares a column with.
+    fn pattern(&self, pattern: &Pattern) -> String;
+
+    /// The condition that `column` meets the pattern whose own form is `operand`.
+    fn matches(&self, pattern: &Pattern, column: &str, operand: &str) -> String;
+
+    /// What [`Dialect::has_any`] compares a column of lists with, each with its type.
+    ///
+    /// # Errors
+    /// `Internal` for values that are not items of the type.
+    fn has_operands(&self, ty: &LogicalType, values: &[Value<'static>]) -> Result<Vec<(LogicalType, Value<'static>)>> {
+        Ok(vec![(ty.clone(), Value::List(values.to_vec()))])
+    }
+
+    /// The condition that a list has one of the items in `operands`.
+    fn has_any(&self, ty: &LogicalType, column: &str, operands: &[String]) -> String;
+
+    /// The texts that [`Dialect::json_at`] takes for these keys.
+    fn json_path(&self, keys: &[JsonKey]) -> Vec<String> {
+        let keys: Vec<_> = keys.iter().map(|key| format!(".{}", key.quoted())).collect();
+        vec![format!("${}", keys.concat())]
+    }
+
+    /// What lies in a document at a path: null only where nothing does.
+    fn json_at(&self, column: &str, path: &[String]) -> String;
+
+    /// The condition that a JSON value is an object.
+    fn json_is_object(&self, value: &str) -> String;
+
+    /// The condition that a JSON value is one of others.
+    fn json_is_one_of(&self, value: &str, operands: &[String]) -> String {
+        format!("{value} IN ({})", operands.join(", "))
+    }
 
     /// What makes null the smallest value, as it is in MongoDB.
     fn null_is_smallest(&self, descending: bool) -> &'static str;
@@ -100,32 +156,114 @@ pub trait Dialect: Send + Sync + 'static {
     }
 
     /// Lists a table's columns: name, reported type, nullable (0 or 1), with the table's name as the one parameter.
-    fn columns_query(&self) -> String;
+    fn columns_query(&self, namespace: Option<&str>) -> String;
+
+    /// Lists the columns of a table's unique indexes, the key's among them: index, column ("" for an expression or a
+    /// part of a column), and whether only some rows are in it (0 or 1), with the table's name as the one parameter.
+    fn unique_query(&self, namespace: Option<&str>) -> String;
 
     fn qualified(&self, table: &str) -> String {
         format!("{}.{}", self.quote(self.namespace()), self.quote(table))
     }
 
-    fn create_table(&self, table: &TableSchema) -> Vec<String> {
-        create_table(self, table)
+    /// The table's own name: SQLite has no schemas, so there the schema is a part of it.
+    fn table_name(&self, table: &TableSchema) -> String {
+        table.table.clone()
     }
 
-    fn add_column(&self, table: &TableSchema, column: &ColumnSchema) -> String {
-        format!("ALTER TABLE {} ADD COLUMN {}", self.qualified(&table.table), self.column_definition(column, None))
+    /// The table as every statement names it.
+    fn qualified_table(&self, table: &TableSchema) -> String {
+        let namespace = table.namespace.as_deref().unwrap_or_else(|| self.namespace());
+        format!("{}.{}", self.quote(namespace), self.quote(&self.table_name(table)))
     }
 
-    /// `"name" type [NOT NULL]` with the check of the column.
-    fn column_definition(&self, column: &ColumnSchema, table: Option<&TableSchema>) -> String {
-        let automatic = table.is_some_and(|t| t.automatic_key && t.key_column().name == column.name);
-        let mut sql = format!("{} {}", self.quote(&column.name), self.column_type(&column.ty));
-        if !column.nullable {
-            sql.push_str(" NOT NULL");
-        }
-        if automatic {
-            sql.push_str(self.automatic_key());
-        }
-        sql
+    /// What the database calls the primary key in its errors.
+    fn key_constraint(&self, table: &TableSchema) -> String {
+        constraint_name("pk", &table.table, "key")
     }
+
+    /// The table as a foreign key names it.
+    fn referenced_table(&self, table: &TableSchema) -> String {
+        self.qualified_table(table)
+    }
+
+    /// An index and its table, as `CREATE INDEX … ON …` names them.
+    fn index_on(&self, table: &TableSchema, index: &str) -> (String, String) {
+        (self.quote(index), self.qualified_table(table))
+    }
+
+    /// Makes the schema that a model names; None where there are none.
+    fn create_namespace(&self, namespace: &str) -> Option<String>;
+
+    /// Counts the schemas of a name, which is the one parameter.
+    fn namespace_query(&self) -> &'static str {
+        "SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?"
+    }
+
+    /// How an index over some of the rows is made.
+    fn partial_index(&self) -> PartialIndex;
+
+    /// How foreign keys come to a table.
+    fn foreign_keys(&self) -> ForeignKeys;
+
+    /// Bounds how long the transaction that makes tables waits for locks of others, and undoes that.
+    fn bound_locks(&self) -> Option<[&'static str; 2]> {
+        None
+    }
+
+    /// A statement that makes or changes a table, bounded where the transaction cannot be.
+    fn bounded(&self, sql: &str) -> String {
+        sql.to_owned()
+    }
+
+    /// What makes a query lock the rows it reads until the transaction ends.
+    fn lock_rows(&self) -> &'static str;
+
+    /// The statements that open a transaction which reads rows, decides, and writes them.
+    fn begin_change(&self) -> Vec<String> {
+        vec![self.begin(None, false).begin]
+    }
+
+    /// How rows that are there are written by key.
+    fn put_form(&self) -> PutForm;
+
+    /// Whether the count the server tells of a put can be that of `rows` rows, all of which were there.
+    fn rows_put(&self, told: u64, rows: u64) -> bool {
+        told == rows
+    }
+
+    /// Columns compared with a list of rows: `(a, b) IN (…)`.
+    fn row_list(&self, rows: &[String]) -> String {
+        format!("(VALUES {})", rows.join(", "))
+    }
+}
+
+/// How rows are changed to values of their own, found by their key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutForm {
+    /// `UPDATE … FROM (VALUES …)`.
+    FromValues,
+    /// `INSERT … ON DUPLICATE KEY UPDATE` of whole rows that are known to be there.
+    ///
+    /// It finds the row by the first unique index, which is the primary key; a clash in another one is an error.
+    OnDuplicateKey,
+    /// A one-row `UPDATE`, stepped.
+    Stepped,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartialIndex {
+    Where,
+    /// A generated column that is null outside it; an index that is not unique has all rows.
+    GeneratedColumn,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForeignKeys {
+    /// Added when their tables are there.
+    Added,
+    /// Part of the table, which may name one that is not there yet.
+    Inside,
 }
 
 /// Isolation levels of the SQL standard, weakest first.
@@ -198,55 +336,33 @@ pub fn tenant_column() -> ColumnSchema {
         ty: LogicalType::Text { max_length: Some(TENANT_LENGTH) },
         nullable: false,
         default: None,
+        role: Role::Field,
     }
+}
+
+/// The digits of a decimal of type `ty`.
+fn decimal_text(ty: &LogicalType, digits: i128) -> Result<String> {
+    match ty {
+        LogicalType::Decimal { scale, .. } => Ok(render_decimal(digits, *scale)),
+        _ => Err(Error::internal("a decimal without its scale")),
+    }
+}
+
+/// A list of type `ty` as JSON.
+fn list_text(ty: &LogicalType, values: &[Value<'_>]) -> Result<String> {
+    match ty {
+        LogicalType::List { item } => render_list(item, values),
+        _ => Err(Error::internal("a list without the type of its items")),
+    }
+}
+
+/// What is ASCII by its making.
+fn ascii(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// The columns a table has in the database, the tenant's first.
 pub fn physical_columns(table: &TableSchema) -> Vec<ColumnSchema> {
     let tenant = table.multi_tenant.then(tenant_column);
     tenant.into_iter().chain(table.columns.iter().cloned()).collect()
-}
-
-/// The statements that make the table and its indexes, in order.
-fn create_table<D: Dialect + ?Sized>(dialect: &D, table: &TableSchema) -> Vec<String> {
-    let columns = physical_columns(table);
-    let sole_key = dialect.sole_automatic_key(table);
-    let mut lines: Vec<String> = columns
-        .iter()
-        .map(|column| match &sole_key {
-            Some(definition) if column.name == table.key_column().name => definition.clone(),
-            _ => dialect.column_definition(column, Some(table)),
-        })
-        .collect();
-    if sole_key.is_none() {
-        let key: Vec<_> = table.physical_key().into_iter().map(|name| dialect.quote(name)).collect();
-        lines.push(format!(
-            "CONSTRAINT {} PRIMARY KEY ({})",
-            dialect.quote(&constraint_name("pk", &table.table, "key")),
-            key.join(", ")
-        ));
-    }
-    for column in &columns {
-        if let Some(check) = dialect.column_check(column) {
-            lines.push(format!(
-                "CONSTRAINT {} CHECK ({check})",
-                dialect.quote(&constraint_name("ck", &table.table, &column.name))
-            ));
-        }
-    }
-    let key_index =
-        if table.automatic_key && table.multi_tenant { dialect.automatic_key_index() } else { KeyIndex::None };
-    let key_name = dialect.quote(&table.key_column().name);
-    let index_name = constraint_name("ix", &table.table, &table.key_column().name);
-    if key_index == KeyIndex::Inside {
-        lines.push(format!("KEY {} ({key_name})", dialect.quote(&index_name)));
-    }
-    let name = dialect.qualified(&table.table);
-    let mut statements =
-        vec![format!("CREATE TABLE {name} (\n  {}\n){}", lines.join(",\n  "), dialect.table_options())];
-    if key_index == KeyIndex::Separate {
-        let index = dialect.qualified(&index_name);
-        statements.push(format!("CREATE INDEX {index} ON {} ({key_name})", dialect.quote(&table.table)));
-    }
-    statements
 }

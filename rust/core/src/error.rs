@@ -34,6 +34,7 @@ macro_rules! kinds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     Configuration,
+    Workflow,
     Model,
     Data,
     Query,
@@ -48,6 +49,7 @@ pub enum Family {
 impl Family {
     pub const ALL: &'static [Family] = &[
         Family::Configuration,
+        Family::Workflow,
         Family::Model,
         Family::Data,
         Family::Query,
@@ -62,6 +64,7 @@ impl Family {
     pub const fn name(self) -> &'static str {
         match self {
             Family::Configuration => "Configuration",
+            Family::Workflow => "Workflow",
             Family::Model => "Model",
             Family::Data => "Data",
             Family::Query => "Query",
@@ -86,6 +89,33 @@ kinds! {
     UnknownEnvironment = "1004" in Configuration,
     /// A known name whose capability is not built yet.
     NotBuilt = "1005" in Configuration,
+
+    /// A kind of node, or a node of the workflow, that does not exist.
+    UnknownNode = "1201" in Workflow,
+    /// A node that is not well formed, or whose name is taken.
+    InvalidNode = "1202" in Workflow,
+    /// A node's model that two open `DataFlow` have.
+    AmbiguousNode = "1203" in Workflow,
+    /// A parameter that the node does not have.
+    UnknownParameter = "1204" in Workflow,
+    /// A parameter that the node needs and nobody gives.
+    MissingParameter = "1205" in Workflow,
+    /// A parameter with a value the node cannot use.
+    InvalidParameter = "1206" in Workflow,
+    /// A connection between things that cannot be connected.
+    InvalidConnection = "1207" in Workflow,
+    /// Nodes that wait for each other in a circle.
+    WorkflowCycle = "1208" in Workflow,
+    /// A node that no run can come to.
+    UnreachableNode = "1209" in Workflow,
+    /// A node failed, and the run ended with it.
+    NodeExecution = "1210" in Workflow,
+    /// A node ran longer than allowed.
+    NodeTimeout = "1211" in Workflow,
+    /// A workflow ran longer than allowed.
+    WorkflowTimeout = "1212" in Workflow,
+    /// A node returned something else than it declared.
+    InvalidOutput = "1213" in Workflow,
 
     /// A model class that cannot become a table.
     InvalidModel = "2001" in Model,
@@ -120,6 +150,10 @@ kinds! {
     NoColumns = "3011" in Data,
     /// Data in a form no reader takes.
     UnsupportedData = "3012" in Data,
+    /// A value that is none of the field's choices.
+    NotAChoice = "3013" in Data,
+    /// Two rows of the data with the same key.
+    DuplicateRow = "3014" in Data,
 
     /// A filter, order or limit that is not well formed.
     InvalidFilter = "4001" in Query,
@@ -129,6 +163,14 @@ kinds! {
     LimitExceeded = "4003" in Query,
     /// No row has this key.
     NotFound = "4004" in Query,
+    /// More than one row where one was meant.
+    MultipleRows = "4005" in Query,
+    /// A change of every row that was not asked for in so many words.
+    UnfilteredWrite = "4006" in Query,
+    /// A change of a model whose rows are never changed.
+    AppendOnly = "4007" in Query,
+    /// A field that the query left out.
+    FieldNotLoaded = "4008" in Query,
 
     /// A multi-tenant model used without a tenant.
     MissingTenant = "5001" in Tenant,
@@ -141,11 +183,17 @@ kinds! {
     ForeignKeyViolation = "6002" in Integrity,
     NotNullViolation = "6003" in Integrity,
     CheckViolation = "6004" in Integrity,
+    /// A row found by a unique set that has another key than the one given.
+    KeyMismatch = "6005" in Integrity,
 
     SerializationFailure = "6101" in Conflict,
     Deadlock = "6102" in Conflict,
     LockTimeout = "6103" in Conflict,
     StatementTimeout = "6104" in Conflict,
+    /// A row that was changed since it was read.
+    StaleRow = "6105" in Conflict,
+    /// A load id that was used with other input.
+    LoadMismatch = "6106" in Conflict,
 
     /// The server cannot be reached.
     ConnectionRefused = "7001" in Connection,
@@ -258,6 +306,37 @@ impl Error {
         self
     }
 
+    /// Gives the row a path begins with (`[3].name`) its number in other rows.
+    pub fn renumbered(mut self, number: impl Fn(usize) -> usize) -> Self {
+        if let Some((row, rest)) = self.row() {
+            self.0.path = Some(format!("[{}]{rest}", number(row)));
+        }
+        self
+    }
+
+    /// As [`Self::within`], but only for a path that begins with a row.
+    pub fn within_rows(self, prefix: &str) -> Self {
+        if self.row().is_some() { self.within(prefix) } else { self }
+    }
+
+    /// The path without the row it begins with: that of a row given alone.
+    pub fn without_row(mut self) -> Self {
+        let path = self.0.path.take();
+        let path = path.map(|path| path.strip_prefix("data").map_or(path.clone(), str::to_owned));
+        self.0.path = path;
+        if let Some((_, rest)) = self.row() {
+            let field = rest.trim_start_matches('.');
+            self.0.path = (!field.is_empty()).then(|| field.to_owned());
+        }
+        self
+    }
+
+    /// The row a path begins with, and what follows it.
+    fn row(&self) -> Option<(usize, String)> {
+        let (row, rest) = self.0.path.as_deref()?.strip_prefix('[')?.split_once(']')?;
+        Some((row.parse().ok()?, rest.to_owned()))
+    }
+
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
@@ -270,6 +349,12 @@ impl Error {
 
     pub fn constraint(mut self, constraint: Option<String>) -> Self {
         self.0.constraint = constraint;
+        self
+    }
+
+    /// Nothing was to be written: there is no outcome to tell.
+    pub fn without_outcome(mut self) -> Self {
+        self.0.outcome = None;
         self
     }
 

@@ -2,6 +2,19 @@
 
 use std::sync::Arc;
 
+/// In whose name an operation runs; only a workflow says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// The run of the workflow.
+    pub run: String,
+    /// The node of the workflow; alone of the labels it is in SQL comments too.
+    pub node: String,
+    /// Who started the run.
+    pub user: Option<String>,
+    /// The trace the run belongs to.
+    pub trace: Option<String>,
+}
+
 /// One thing that happened. Durations are microseconds.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -13,9 +26,11 @@ pub enum Event {
         rows: u64,
         duration_us: u64,
         error: Option<&'static str>,
+        labels: Option<Arc<Labels>>,
     },
-    /// A transaction began or ended: `begin`, `commit`, `rollback`, `savepoint`, `release`, `unknown`.
-    Transaction { action: &'static str, duration_us: u64 },
+    /// A transaction began or ended: `begin`, `commit`, `rollback`, `savepoint`, `release`, `unknown`; its labels are
+    /// those it was begun with.
+    Transaction { action: &'static str, duration_us: u64, labels: Option<Arc<Labels>> },
     /// Rows changed, told after the commit that made it so.
     RowsChanged {
         model: Arc<str>,
@@ -24,11 +39,12 @@ pub enum Event {
         tenant: Option<Arc<str>>,
         rows: u64,
         keys: Vec<String>,
+        labels: Option<Arc<Labels>>,
     },
     /// The pool opened or closed a connection, or made somebody wait too long: `open`, `close`, `discard`, `timeout`.
     Pool { action: &'static str, reason: &'static str },
     /// A closed span of one of the stations (`dataflow.plan`, `dataflow.acquire`, …).
-    Span { name: &'static str, duration_us: u64 },
+    Span { name: &'static str, duration_us: u64, labels: Option<Arc<Labels>> },
 }
 
 impl Event {
@@ -42,6 +58,17 @@ impl Event {
             Event::RowsChanged { .. } => "rows_changed",
             Event::Pool { .. } => "pool",
             Event::Span { .. } => "span",
+        }
+    }
+
+    /// In whose name it happened; None outside of workflows, and for the pool, which serves all.
+    pub fn labels(&self) -> Option<&Labels> {
+        match self {
+            Event::Statement { labels, .. }
+            | Event::Transaction { labels, .. }
+            | Event::RowsChanged { labels, .. }
+            | Event::Span { labels, .. } => labels.as_deref(),
+            Event::Pool { .. } => None,
         }
     }
 }

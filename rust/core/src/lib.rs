@@ -7,6 +7,8 @@ pub mod dialect;
 pub mod error;
 pub mod event;
 pub mod filter;
+pub mod ledger;
+pub mod merge;
 pub mod plan;
 pub mod retry;
 pub mod schema;

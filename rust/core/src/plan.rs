@@ -3,7 +3,7 @@
 mod read;
 mod scope;
 
-pub use read::{Order, ReadPlan, parse_order};
+pub use read::{Order, ReadPlan, parse_fields, parse_order};
 pub use scope::{Scope, ScopedPlan, TenantId};
 
 use std::sync::Arc;
@@ -12,6 +12,32 @@ use arrow_array::RecordBatch;
 
 use crate::filter::Filter;
 use crate::schema::TableSchema;
+use crate::value::Value;
+
+/// Which rows of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Selection {
+    Matching(Filter),
+    /// Rows whose values in `columns` are those of a row of `keys`, which has these columns in this order.
+    Keyed {
+        columns: Vec<usize>,
+        keys: RecordBatch,
+    },
+}
+
+impl Selection {
+    pub fn everything() -> Self {
+        Selection::Matching(Filter::And(Vec::new()))
+    }
+}
+
+/// What a column becomes in every selected row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Assignment {
+    Value(Value<'static>),
+    /// One more than it is.
+    Increment,
+}
 
 /// One operation on one table.
 #[derive(Clone, Debug)]
@@ -19,12 +45,31 @@ pub enum Plan {
     Read(ReadPlan),
     Count {
         table: Arc<TableSchema>,
-        filter: Filter,
+        selection: Selection,
+        include_deleted: bool,
     },
     /// New rows, already normalised to the table's types.
     Append {
         table: Arc<TableSchema>,
         batch: RecordBatch,
+    },
+    /// Whole rows that are there, found by key, whose columns `set` change.
+    Put {
+        table: Arc<TableSchema>,
+        batch: RecordBatch,
+        set: Vec<usize>,
+    },
+    /// The same change for every selected row.
+    Change {
+        table: Arc<TableSchema>,
+        selection: Selection,
+        assignments: Vec<(usize, Assignment)>,
+        include_deleted: bool,
+    },
+    Remove {
+        table: Arc<TableSchema>,
+        selection: Selection,
+        include_deleted: bool,
     },
 }
 
@@ -32,7 +77,11 @@ impl Plan {
     pub fn table(&self) -> &Arc<TableSchema> {
         match self {
             Plan::Read(read) => &read.table,
-            Plan::Count { table, .. } | Plan::Append { table, .. } => table,
+            Plan::Count { table, .. }
+            | Plan::Append { table, .. }
+            | Plan::Put { table, .. }
+            | Plan::Change { table, .. }
+            | Plan::Remove { table, .. } => table,
         }
     }
 
@@ -42,6 +91,19 @@ impl Plan {
             Plan::Read(_) => "read",
             Plan::Count { .. } => "count",
             Plan::Append { .. } => "append",
+            Plan::Put { .. } | Plan::Change { .. } => "update",
+            Plan::Remove { .. } => "delete",
+        }
+    }
+
+    /// Whether rows that were soft-deleted count too.
+    const fn includes_deleted(&self) -> bool {
+        match self {
+            Plan::Read(ReadPlan { include_deleted, .. })
+            | Plan::Count { include_deleted, .. }
+            | Plan::Change { include_deleted, .. }
+            | Plan::Remove { include_deleted, .. } => *include_deleted,
+            Plan::Append { .. } | Plan::Put { .. } => true,
         }
     }
 }

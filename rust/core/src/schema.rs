@@ -1,4 +1,6 @@
-//! A model as the core sees it: a table with typed columns and one key.
+//! A model as the core sees it: a table with typed columns, a key, and what its rows must meet.
+
+mod check;
 
 use std::fmt::Write as _;
 
@@ -6,6 +8,8 @@ use arrow_schema::{Field, Schema};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
+use crate::filter::Filter;
+use crate::plan::Order;
 use crate::types::LogicalType;
 use crate::value::Value;
 
@@ -16,6 +20,18 @@ pub const TENANT_LENGTH: u32 = 64;
 /// PostgreSQL cuts longer identifiers silently, so that two names can become one.
 pub const MAX_IDENTIFIER_BYTES: usize = 63;
 
+/// What a column is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Field,
+    /// Counts the writes of a row from 1; a version that is given must equal the stored one.
+    Version,
+    CreatedAt,
+    UpdatedAt,
+    /// Null in a live row.
+    DeletedAt,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnSchema {
     pub name: String,
@@ -23,82 +39,174 @@ pub struct ColumnSchema {
     pub nullable: bool,
     /// What an absent value becomes; None with `nullable` means null, without it the field is required.
     pub default: Option<Value<'static>>,
+    pub role: Role,
+}
+
+/// Where the key of a new row comes from when the caller gives none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// Nowhere: it must be given.
+    Caller,
+    /// The database counts.
+    Database,
+    /// A new UUID of version 7 (RFC 9562): in the order of time, and made here.
+    Uuid7,
+}
+
+/// An index; a unique one is a constraint too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Index {
+    pub name: String,
+    pub columns: Vec<Order>,
+    pub unique: bool,
+    /// Only rows that match are in it.
+    pub filter: Option<Filter>,
+}
+
+impl Index {
+    /// Whether it is about a column of these.
+    pub fn names_one_of(&self, table: &TableSchema, columns: &[ColumnSchema]) -> bool {
+        let filtered = self.filter.iter().flat_map(Filter::columns);
+        let mut named = self.columns.iter().map(|order| order.column).chain(filtered);
+        named.any(|at| columns.iter().any(|column| column.name == table.columns[at].name))
+    }
+}
+
+/// A condition every row meets: the filter finds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// As the model calls it.
+    pub name: String,
+    pub filter: Filter,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDelete {
+    Restrict,
+    Cascade,
+    SetNull,
+    NoAction,
+}
+
+impl OnDelete {
+    pub const fn sql(self) -> &'static str {
+        match self {
+            OnDelete::Restrict => "RESTRICT",
+            OnDelete::Cascade => "CASCADE",
+            OnDelete::SetNull => "SET NULL",
+            OnDelete::NoAction => "NO ACTION",
+        }
+    }
+
+    /// As a model writes it: `set_null`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let all = [OnDelete::Restrict, OnDelete::Cascade, OnDelete::SetNull, OnDelete::NoAction];
+        all.into_iter().find(|action| action.sql().replace(' ', "_").eq_ignore_ascii_case(text))
+    }
+}
+
+/// A foreign key to the key of another model, which may be declared later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reference {
+    pub column: usize,
+    pub model: String,
+    pub on_delete: OnDelete,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableSchema {
     /// Name of the model class, for messages and events.
     pub model: String,
+    /// Schema (PostgreSQL) or database (MariaDB); None for that of the connection.
+    pub namespace: Option<String>,
     pub table: String,
     pub columns: Vec<ColumnSchema>,
-    /// Index of the key column.
-    pub key: usize,
-    /// Whether the database gives the key where the caller does not.
-    pub automatic_key: bool,
+    /// Indexes of the key columns, in order.
+    pub key: Vec<usize>,
+    pub key_source: KeySource,
+    /// Sets of columns that no two live rows share.
+    pub unique: Vec<Vec<usize>>,
+    pub indexes: Vec<Index>,
+    pub checks: Vec<Check>,
+    pub references: Vec<Reference>,
     pub multi_tenant: bool,
+    /// Rows are never changed or removed.
+    pub append_only: bool,
 }
 
 impl TableSchema {
     /// Checks what the parts must have in common; the only way a table comes to be.
     pub fn checked(self) -> Result<Self> {
-        let invalid = |message: String| Err(Error::new(ErrorKind::InvalidModel, message).path(self.model.clone()));
-        if self.table.is_empty() || self.table.contains('\0') || self.table.len() > MAX_IDENTIFIER_BYTES {
-            return invalid(format!("a table name has 1 to {MAX_IDENTIFIER_BYTES} bytes and no NUL"));
-        }
-        for (at, column) in self.columns.iter().enumerate() {
-            if column.name.is_empty() || column.name.contains('\0') || column.name.len() > MAX_IDENTIFIER_BYTES {
-                return invalid(format!("a field name has 1 to {MAX_IDENTIFIER_BYTES} bytes and no NUL"));
-            }
-            if self.columns[..at].iter().any(|other| other.name.eq_ignore_ascii_case(&column.name)) {
-                return invalid(format!("two fields are called `{}` (databases ignore case)", column.name));
-            }
-            if self.multi_tenant && column.name.eq_ignore_ascii_case(TENANT_COLUMN) {
-                return invalid(format!("`{TENANT_COLUMN}` is the column DataFlow keeps the tenant in"));
-            }
-            if let LogicalType::Decimal { precision, scale } = column.ty
-                && (precision == 0 || precision > 38 || scale > precision)
-            {
-                return invalid(format!(
-                    "`{}`: a Precision has 1 to 38 digits, at most as many after the point",
-                    column.name
-                ));
-            }
-        }
-        let Some(key) = self.columns.get(self.key) else {
-            return invalid("a model needs a key".to_owned());
-        };
-        match key.ty {
-            _ if key.nullable => return invalid(format!("the key `{}` cannot be optional", key.name)),
-            LogicalType::Text { max_length: None } => {
-                return Err(Error::new(
-                    ErrorKind::InvalidModel,
-                    format!("the key `{}` is a str without MaxLength", key.name),
-                )
-                .path(self.model.clone())
-                .hint(format!(
-                    "declare it as `{}: Annotated[str, MaxLength(100)]`: MariaDB cannot index unbounded text",
-                    key.name
-                )));
-            }
-            LogicalType::Bytes | LogicalType::Float => {
-                return invalid(format!("the key `{}` cannot be {}", key.name, key.ty.name()));
-            }
-            _ if self.automatic_key && key.ty != LogicalType::Int => {
-                return invalid(format!("only an int key can be automatic, `{}` is {}", key.name, key.ty.name()));
-            }
-            _ => {}
-        }
+        check::check(&self)?;
         Ok(self)
     }
 
-    pub fn key_column(&self) -> &ColumnSchema {
-        &self.columns[self.key]
+    /// The key of a table whose key is one column.
+    pub fn sole_key(&self) -> Option<&ColumnSchema> {
+        match self.key[..] {
+            [key] => self.columns.get(key),
+            _ => None,
+        }
+    }
+
+    /// Whether the caller may leave out the key.
+    pub fn has_automatic_key(&self) -> bool {
+        self.key_source != KeySource::Caller
+    }
+
+    /// The key that the caller may leave out.
+    pub fn automatic_key(&self) -> Option<usize> {
+        self.has_automatic_key().then(|| self.key[0])
+    }
+
+    /// The column with a role.
+    pub fn role(&self, role: Role) -> Option<usize> {
+        self.columns.iter().position(|column| column.role == role)
+    }
+
+    /// Whether DataFlow gives the column a value where the caller gives none.
+    pub fn is_filled(&self, at: usize) -> bool {
+        (self.has_automatic_key() && self.key.contains(&at)) || self.columns[at].role != Role::Field
+    }
+
+    pub fn names(&self, columns: &[usize]) -> Vec<&str> {
+        columns.iter().map(|&at| self.columns[at].name.as_str()).collect()
     }
 
     /// The columns of the primary key in order: the tenant leads where there is one.
     pub fn physical_key(&self) -> Vec<&str> {
+        self.within_tenant(&self.key)
+    }
+
+    /// The columns of an index or constraint: unique means unique for a tenant.
+    pub fn within_tenant(&self, columns: &[usize]) -> Vec<&str> {
         let tenant = self.multi_tenant.then_some(TENANT_COLUMN);
-        tenant.into_iter().chain([self.key_column().name.as_str()]).collect()
+        tenant.into_iter().chain(self.names(columns)).collect()
+    }
+
+    /// Every unique index beside the key: declared by field, by set, or as an index.
+    pub fn unique_indexes(&self) -> impl Iterator<Item = Index> + '_ {
+        let live = self.role(Role::DeletedAt).map(|column| Filter::IsNull { column });
+        let sets = self.unique.iter().map(move |columns| Index {
+            name: self.constraint_name("uq", &self.names(columns)),
+            columns: columns.iter().map(|&column| Order { column, descending: false }).collect(),
+            unique: true,
+            filter: live.clone(),
+        });
+        sets.chain(self.indexes.iter().filter(|index| index.unique).cloned())
+    }
+
+    /// `prefix_table_columns`, with a digest in place of the end where it would be cut.
+    pub fn constraint_name(&self, prefix: &str, columns: &[&str]) -> String {
+        constraint_name(prefix, &self.table, &columns.join("_"))
+    }
+
+    /// The table's name in messages and in what we keep about it.
+    pub fn full_name(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{namespace}.{}", self.table),
+            None => self.table.clone(),
+        }
     }
 
     /// The index of a field, or an error that names the closest one.
@@ -123,23 +231,21 @@ impl TableSchema {
 
     /// A digest of everything that decides the table's form; equal models have equal fingerprints in every version.
     pub fn fingerprint(&self) -> String {
-        let mut text =
-            format!("v1 {:?} tenant={} key={}/{}", self.table, self.multi_tenant, self.key, self.automatic_key);
+        let mut text = format!(
+            "v2 {:?} {:?} tenant={} key={:?}/{:?} unique={:?}",
+            self.namespace, self.table, self.multi_tenant, self.key, self.key_source, self.unique
+        );
         for column in &self.columns {
-            let _ = write!(text, "\n{:?} {} {}", column.name, column.ty.name(), column.nullable);
+            let _ = write!(text, "\n{:?} {} {} {:?}", column.name, column.ty.name(), column.nullable, column.role);
         }
+        let _ = write!(text, "\n{:?}\n{:?}\n{:?}", self.indexes, self.checks, self.references);
         hex(&Sha256::digest(text.as_bytes())[..16])
     }
 }
 
-/// The Arrow field of a column; a UUID carries its extension name.
-/// <https://arrow.apache.org/docs/format/CanonicalExtensions.html#uuid>
+/// The Arrow field of a column.
 pub fn arrow_field(column: &ColumnSchema) -> Field {
-    let field = Field::new(&column.name, column.ty.arrow(), column.nullable);
-    if column.ty == LogicalType::Uuid {
-        return field.with_metadata([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())].into());
-    }
-    field
+    column.ty.field(&column.name, column.nullable)
 }
 
 /// `prefix_table_column`, with a digest in place of the end where it would be cut.
@@ -156,7 +262,7 @@ pub fn constraint_name(prefix: &str, table: &str, column: &str) -> String {
     format!("{}_{digest}", &name[..end])
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -169,9 +275,16 @@ pub(crate) mod tests {
 
     /// A table with one column of most types, for tests of the modules around this one.
     pub(crate) fn product(multi_tenant: bool) -> TableSchema {
-        let column = |name: &str, ty, nullable| ColumnSchema { name: name.to_owned(), ty, nullable, default: None };
+        let column = |name: &str, ty, nullable| ColumnSchema {
+            name: name.to_owned(),
+            ty,
+            nullable,
+            default: None,
+            role: Role::Field,
+        };
         TableSchema {
             model: "Product".to_owned(),
+            namespace: None,
             table: "product".to_owned(),
             columns: vec![
                 column("id", LogicalType::Int, false),
@@ -180,9 +293,14 @@ pub(crate) mod tests {
                 column("qty", LogicalType::Int, true),
                 column("made", LogicalType::Instant, true),
             ],
-            key: 0,
-            automatic_key: true,
+            key: vec![0],
+            key_source: KeySource::Database,
+            unique: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            references: Vec::new(),
             multi_tenant,
+            append_only: false,
         }
         .checked()
         .unwrap()
@@ -218,8 +336,8 @@ pub(crate) mod tests {
     #[test]
     fn an_unbounded_text_key_is_refused_with_the_fix() {
         let mut table = product(false);
-        table.key = 1;
-        table.automatic_key = false;
+        table.key = vec![1];
+        table.key_source = KeySource::Caller;
         let error = table.checked().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidModel);
         assert!(error.detail().hint.as_deref().unwrap().contains("MaxLength"));

@@ -5,20 +5,36 @@
 
 mod calendar;
 mod decimal;
+mod field;
+mod fixed;
+mod json;
+mod list;
+mod temporal;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, TimeUnit};
-
-pub use calendar::{FIRST_MICROSECOND, LAST_MICROSECOND, check_range, parse_datetime, render_datetime};
+pub use calendar::{FIRST_DAY, FIRST_MICROSECOND, LAST_DAY, LAST_MICROSECOND, check_date, check_range, parse_datetime};
 pub use decimal::{pow10, render_decimal};
+pub use fixed::{
+    DATE_WIDTH, TIME_WIDTH, WALL_WIDTH, read_date, read_datetime, read_time, render_date, render_datetime, render_time,
+};
+pub(crate) use json::parse as parse_json;
+pub use json::{canonical_json, read_json, read_jsonb};
+#[cfg(test)]
+pub(crate) use list::tests::lists;
+pub use list::{check_item, null_item, read_item, read_list, render_item, render_list, render_uuid};
+pub use temporal::check_time;
+pub(crate) use temporal::long_duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Raw, Value};
 
 /// 2^53: above it a float64 skips integers.
 const EXACT_FLOAT_INTEGERS: i64 = 1 << 53;
+
+/// Choices that a hint lists.
+const SHOWN_CHOICES: usize = 20;
 
 /// What a field holds, whatever the database.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +57,21 @@ pub enum LogicalType {
     Instant,
     /// What a wall clock shows, without a zone, at microseconds.
     WallTime,
+    Date,
+    /// A time of day without a zone, at microseconds.
+    Time,
+    /// 64 bits of microseconds.
+    Duration,
+    /// One of a few texts.
+    Choice {
+        values: Arc<[Box<str>]>,
+    },
+    /// Any number of values of one scalar type, none of them null.
+    List {
+        item: Box<LogicalType>,
+    },
+    /// A JSON document, in the canonical text of [`canonical_json`].
+    Json,
 }
 
 /// What a database can keep beyond the logical type.
@@ -63,21 +94,6 @@ impl FloatRules {
 }
 
 impl LogicalType {
-    /// The Arrow type in which columns of this type travel inside DataFlow and come back to the caller.
-    pub fn arrow(&self) -> DataType {
-        match self {
-            LogicalType::Bool => DataType::Boolean,
-            LogicalType::Int => DataType::Int64,
-            LogicalType::Float => DataType::Float64,
-            LogicalType::Decimal { precision, scale } => DataType::Decimal128(*precision, scale.cast_signed()),
-            LogicalType::Text { .. } => DataType::Utf8,
-            LogicalType::Bytes => DataType::Binary,
-            LogicalType::Uuid => DataType::FixedSizeBinary(16),
-            LogicalType::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some(Arc::from("UTC"))),
-            LogicalType::WallTime => DataType::Timestamp(TimeUnit::Microsecond, None),
-        }
-    }
-
     /// The name a person knows it by, in messages.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
@@ -91,7 +107,21 @@ impl LogicalType {
             LogicalType::Uuid => "UUID".into(),
             LogicalType::Instant => "aware datetime".into(),
             LogicalType::WallTime => "naive datetime".into(),
+            LogicalType::Date => "date".into(),
+            LogicalType::Time => "time".into(),
+            LogicalType::Duration => "timedelta".into(),
+            LogicalType::Choice { values } => {
+                let values: Vec<_> = values.iter().map(|value| format!("{value:?}")).collect();
+                format!("one of {}", values.join(", ")).into()
+            }
+            LogicalType::List { item } => format!("list of {}", item.name()).into(),
+            LogicalType::Json => "JSON".into(),
         }
+    }
+
+    /// Whether every database can order and index values of this type.
+    pub fn is_indexable(&self) -> bool {
+        !matches!(self, LogicalType::Bytes | LogicalType::List { .. } | LogicalType::Json)
     }
 
     /// The value as this type holds it, equal to what was given, or why it cannot be.
@@ -120,9 +150,54 @@ impl LogicalType {
             (LogicalType::Instant | LogicalType::WallTime, raw) => {
                 calendar::accept(&raw, *self == LogicalType::Instant)
             }
+            (LogicalType::Date, raw) => temporal::accept_date(&raw),
+            (LogicalType::Time, raw) => temporal::accept_time(&raw),
+            (LogicalType::Duration, raw) => temporal::accept_duration(&raw),
+            (LogicalType::Choice { values }, Raw::Text(text)) => {
+                check_choice(&text, values)?;
+                Ok(Value::Text(text))
+            }
+            (LogicalType::List { item }, raw) => list::accept(self, item, raw),
+            (LogicalType::Json, raw) => json::accept(&raw),
             (ty, raw) => Err(wrong_type(ty, &raw)),
         }
     }
+
+    /// Refuses a type that no column can have.
+    ///
+    /// # Errors
+    /// `InvalidModel`.
+    pub fn check(&self) -> Result<()> {
+        let invalid = |message: &str| Err(Error::new(ErrorKind::InvalidModel, message));
+        match self {
+            LogicalType::Decimal { precision, scale } if !(1..=38).contains(precision) || scale > precision => {
+                invalid("a Precision has 1 to 38 digits, at most as many after the point")
+            }
+            LogicalType::Choice { values } if values.is_empty() => invalid("a choice needs at least one value"),
+            LogicalType::Choice { values } if values.iter().any(|value| value.contains('\0')) => {
+                invalid("a choice holds a NUL character (\\0)")
+            }
+            LogicalType::Choice { values } if (1..values.len()).any(|at| values[..at].contains(&values[at])) => {
+                invalid("a choice stands twice")
+            }
+            LogicalType::List { item } => match item.as_ref() {
+                LogicalType::List { .. } | LogicalType::Json => invalid("the items of a list are of a scalar type"),
+                item => item.check(),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A refusal never shows the value, the hint shows what is allowed.
+pub fn check_choice(text: &str, values: &[Box<str>]) -> Result<()> {
+    if values.iter().any(|value| **value == *text) {
+        return Ok(());
+    }
+    let shown: Vec<_> = values.iter().take(SHOWN_CHOICES).map(|value| format!("{value:?}")).collect();
+    let more = if values.len() > SHOWN_CHOICES { ", …" } else { "" };
+    Err(Error::new(ErrorKind::NotAChoice, "the value is none of the field's choices")
+        .hint(format!("the choices are {}{more}", shown.join(", "))))
 }
 
 pub(crate) fn wrong_type(expected: &LogicalType, raw: &Raw<'_>) -> Error {
@@ -256,6 +331,29 @@ mod tests {
         let none = FloatRules { nan: false, infinity: true };
         assert_eq!(LogicalType::Float.accept(Raw::Float(f64::NAN), none).unwrap_err().kind(), ErrorKind::NotFinite);
         assert!(LogicalType::Float.accept(Raw::Float(f64::INFINITY), none).is_ok());
+    }
+
+    #[test]
+    fn a_choice_is_one_of_its_texts() {
+        let ty = LogicalType::Choice { values: Arc::from(["open".into(), "paid".into()]) };
+        assert_eq!(ty.accept(Raw::Text("paid".into()), ALL).unwrap(), Value::Text("paid".into()));
+        let error = ty.accept(Raw::Text("PAID".into()), ALL).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotAChoice);
+        assert!(!error.detail().message.contains("PAID"));
+        assert_eq!(error.detail().hint.as_deref(), Some("the choices are \"open\", \"paid\""));
+        assert_eq!(kind(&ty, Raw::Int(1)), ErrorKind::WrongType);
+    }
+
+    #[test]
+    fn a_type_that_no_column_can_have_is_refused() {
+        let choice = |values: &[&str]| LogicalType::Choice { values: values.iter().map(|&text| text.into()).collect() };
+        let list = |item| LogicalType::List { item: Box::new(item) };
+        let nested = list(list(LogicalType::Int));
+        let decimal = list(LogicalType::Decimal { precision: 2, scale: 3 });
+        for ty in [choice(&[]), choice(&["a", "a"]), choice(&["\0"]), nested, list(LogicalType::Json), decimal] {
+            assert_eq!(ty.check().unwrap_err().kind(), ErrorKind::InvalidModel);
+        }
+        assert!(list(choice(&["a", ""])).check().is_ok());
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::error::Result;
+use crate::types::{LogicalType, render_item};
+
 /// A value as given, before its field is known. Borrowed where the caller's memory allows it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Raw<'a> {
@@ -22,6 +25,16 @@ pub enum Raw<'a> {
     WallTime(i64),
     /// A value with more precision than microseconds keep.
     SubMicrosecond,
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since midnight on a clock without zone.
+    Time(i64),
+    /// A time of day with a zone, which no field takes.
+    AwareTime,
+    /// Microseconds.
+    Duration(i64),
+    /// A duration outside 64 bits of microseconds.
+    LongDuration,
     List(Vec<Raw<'a>>),
     /// Entries in the order given.
     Map(Vec<(Cow<'a, str>, Raw<'a>)>),
@@ -44,6 +57,10 @@ impl Raw<'_> {
             Raw::Instant(_) => "aware datetime",
             Raw::WallTime(_) => "naive datetime",
             Raw::SubMicrosecond => "timestamp with nanoseconds",
+            Raw::Date(_) => "date",
+            Raw::Time(_) => "time",
+            Raw::AwareTime => "aware time",
+            Raw::Duration(_) | Raw::LongDuration => "timedelta",
             Raw::List(_) => "list",
             Raw::Map(_) => "dict",
             Raw::Other(name) => name,
@@ -71,6 +88,11 @@ impl Raw<'_> {
             Raw::Instant(v) => Raw::Instant(v),
             Raw::WallTime(v) => Raw::WallTime(v),
             Raw::SubMicrosecond => Raw::SubMicrosecond,
+            Raw::Date(v) => Raw::Date(v),
+            Raw::Time(v) => Raw::Time(v),
+            Raw::AwareTime => Raw::AwareTime,
+            Raw::Duration(v) => Raw::Duration(v),
+            Raw::LongDuration => Raw::LongDuration,
         }
     }
 }
@@ -88,9 +110,36 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
     Instant(i64),
     WallTime(i64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
+    /// Microseconds.
+    Duration(i64),
+    /// Values of one scalar type, none of them null.
+    List(Vec<Value<'a>>),
+    /// Canonical JSON text ([`crate::types::canonical_json`]).
+    Json(Cow<'a, str>),
 }
 
 impl Value<'_> {
+    /// Whether two values are the same to a database: NaN is itself, and zero has no sign.
+    pub fn same(&self, other: &Value<'_>) -> bool {
+        match (self, other) {
+            (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b)),
+            (a, b) => a == b,
+        }
+    }
+
+    /// The value as a person would write a key, in events.
+    pub fn to_key_text(&self, ty: &LogicalType) -> Result<String> {
+        match self {
+            Value::Text(text) => Ok(text.to_string()),
+            value => Ok(render_item(ty, value)?.trim_matches('"').to_owned()),
+        }
+    }
+
     pub fn into_owned(self) -> Value<'static> {
         match self {
             Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
@@ -103,6 +152,12 @@ impl Value<'_> {
             Value::Uuid(v) => Value::Uuid(v),
             Value::Instant(v) => Value::Instant(v),
             Value::WallTime(v) => Value::WallTime(v),
+            Value::Date(v) => Value::Date(v),
+            Value::Time(v) => Value::Time(v),
+            Value::Duration(v) => Value::Duration(v),
+            // Items are scalars: this goes one level down.
+            Value::List(items) => Value::List(items.into_iter().map(Value::into_owned).collect()),
+            Value::Json(text) => Value::Json(Cow::Owned(text.into_owned())),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dataflow_core::event::Labels;
 use dataflow_core::plan::{Scope, TenantId};
 use tokio_util::sync::CancellationToken;
 
@@ -14,11 +15,22 @@ pub struct Context {
     pub transaction: Option<Arc<Transaction>>,
     pub tenant: Option<TenantId>,
     pub cancel: CancellationToken,
+    /// The time that rows are stamped with, in microseconds since 1970; None for the system's clock.
+    pub now_us: Option<i64>,
+    /// The workflow's run and node that ask, for events and comments.
+    pub labels: Option<Arc<Labels>>,
 }
 
 impl Context {
     pub(crate) fn scope(&self) -> Scope {
-        Scope { tenant: self.tenant.clone() }
+        Scope { tenant: self.tenant.clone(), labels: self.labels.clone() }
+    }
+
+    pub(crate) fn now_us(&self) -> i64 {
+        self.now_us.unwrap_or_else(|| {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+        })
     }
 
     pub(crate) fn limits(&self) -> Limits {

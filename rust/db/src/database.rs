@@ -1,13 +1,16 @@
 //! One database: its address, its pool, what is known of its server.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use dataflow_core::batch::Reading;
 use dataflow_core::dialect::Dialect;
-use dataflow_core::schema::TableSchema;
+use dataflow_core::event::Labels;
+use dataflow_core::ledger::ledger_table;
+use dataflow_core::schema::{Reference, TableSchema};
 use dataflow_core::types::FloatRules;
-use dataflow_core::{Error, ErrorKind, Result};
+use dataflow_core::{Error, ErrorKind, Result, did_you_mean};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +65,9 @@ pub struct Database {
     kind: Kind,
     options: Options,
     events: EventBus,
+    /// Every model by name: references find their targets here.
+    models: RwLock<HashMap<String, Arc<TableSchema>>>,
+    ledger: Table,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +82,17 @@ impl Database {
     pub fn open(url: &str, options: Options, events: EventBus) -> Result<Self> {
         let (kind, connector) = connector(url, &options)?;
         let pool = Pool::new(&connector, options.pool_size, options.acquire_timeout, options.connect_timeout, &events)?;
-        Ok(Database { connector, pool, server: OnceCell::new(), reaper: OnceCell::new(), kind, options, events })
+        Ok(Database {
+            connector,
+            pool,
+            server: OnceCell::new(),
+            reaper: OnceCell::new(),
+            kind,
+            options,
+            events,
+            models: RwLock::default(),
+            ledger: Table::new(Arc::new(ledger_table()?)),
+        })
     }
 
     /// `postgres`, `mysql` or `sqlite`.
@@ -97,6 +113,36 @@ impl Database {
         Reading { floats: self.floats(), nan_is_null }
     }
 
+    /// Makes a model known to the references of others.
+    pub fn add_model(&self, schema: &Arc<TableSchema>) {
+        let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
+        models.insert(schema.model.clone(), Arc::clone(schema));
+    }
+
+    /// The models that `table` refers to, in the order of its references.
+    ///
+    /// # Errors
+    /// `UnknownModel` for one that was never declared.
+    pub(crate) fn targets(&self, table: &TableSchema) -> Result<Vec<Arc<TableSchema>>> {
+        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
+        let target = |reference: &Reference| {
+            let found = models.get(&reference.model).map(Arc::clone);
+            found.ok_or_else(|| {
+                let known = did_you_mean(&reference.model, models.keys().map(String::as_str));
+                let hint = known.map(|known| format!("did you mean `{known}`?"));
+                Error::new(ErrorKind::UnknownModel, format!("{} is no model of this DataFlow", reference.model))
+                    .path(format!("{}.{}", table.model, table.columns[reference.column].name))
+                    .hint(hint.unwrap_or_else(|| "declare it with `@db.model` too".to_owned()))
+            })
+        };
+        table.references.iter().map(target).collect()
+    }
+
+    /// Where it is kept what was done once.
+    pub(crate) fn ledger(&self) -> &Table {
+        &self.ledger
+    }
+
     pub fn events(&self) -> &EventBus {
         &self.events
     }
@@ -109,6 +155,11 @@ impl Database {
         self.connector.embedded()
     }
 
+    /// Whether a transaction can make tables.
+    pub(crate) fn transactional_ddl(&self) -> bool {
+        self.kind != Kind::Mysql
+    }
+
     pub(crate) fn bulk_form(&self) -> BulkForm {
         self.connector.bulk_form()
     }
@@ -117,24 +168,29 @@ impl Database {
         self.connector.max_statement_bytes()
     }
 
-    pub(crate) async fn session(&self, access: Access, limits: &Limits) -> Result<Session> {
+    pub(crate) async fn session(
+        &self,
+        access: Access,
+        limits: &Limits,
+        labels: Option<&Arc<Labels>>,
+    ) -> Result<Session> {
         self.reaper.get_or_init(async || self.pool.reap_idle(self.options.idle_timeout)).await;
-        let _station = self.events.station("dataflow.acquire");
+        let _station = self.events.station("dataflow.acquire", labels);
         Session::acquire(&self.pool, access, limits).await
     }
 
     pub async fn capabilities(&self, cancel: CancellationToken) -> Result<Capabilities> {
-        Ok(self.server(&Limits { cancel, deadline: None }).await?.0.clone())
+        Ok(self.server(&Limits { cancel, deadline: None }, None).await?.0.clone())
     }
 
-    pub(crate) async fn dialect(&self, limits: &Limits) -> Result<Arc<dyn Dialect>> {
-        Ok(Arc::clone(&self.server(limits).await?.1))
+    pub(crate) async fn dialect(&self, limits: &Limits, labels: Option<&Arc<Labels>>) -> Result<Arc<dyn Dialect>> {
+        Ok(Arc::clone(&self.server(limits, labels).await?.1))
     }
 
     /// Asked once; a failure is asked again.
-    async fn server(&self, limits: &Limits) -> Result<&(Capabilities, Arc<dyn Dialect>)> {
+    async fn server(&self, limits: &Limits, labels: Option<&Arc<Labels>>) -> Result<&(Capabilities, Arc<dyn Dialect>)> {
         let probe = async || {
-            let mut session = self.session(Access::Read, limits).await?;
+            let mut session = self.session(Access::Read, limits, labels).await?;
             let capabilities = session.probe(self.connector.as_ref(), limits).await?;
             let dialect = self.connector.dialect(&capabilities);
             Ok((capabilities, dialect))

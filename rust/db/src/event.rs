@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
-use dataflow_core::event::Event;
+use dataflow_core::event::{Event, Labels};
 
 /// Events an observer may be behind before new ones are dropped.
 const CAPACITY: usize = 10_000;
@@ -39,8 +39,8 @@ impl EventBus {
     /// A station on an operation's way: its span ends when the guard is dropped.
     ///
     /// Names are stable: `dataflow.acquire`, `dataflow.schema`, `dataflow.execute`, `dataflow.copy`.
-    pub(crate) fn station(&self, name: &'static str) -> Station<'_> {
-        Station { events: self, name, entered: Instant::now() }
+    pub(crate) fn station<'a>(&'a self, name: &'static str, labels: Option<&'a Arc<Labels>>) -> Station<'a> {
+        Station { events: self, name, labels, entered: Instant::now() }
     }
 
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
@@ -57,13 +57,14 @@ impl EventBus {
 pub(crate) struct Station<'a> {
     events: &'a EventBus,
     name: &'static str,
+    labels: Option<&'a Arc<Labels>>,
     entered: Instant,
 }
 
 impl Drop for Station<'_> {
     fn drop(&mut self) {
         let duration_us = u64::try_from(self.entered.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.events.emit(|| Event::Span { name: self.name, duration_us });
+        self.events.emit(|| Event::Span { name: self.name, duration_us, labels: self.labels.cloned() });
     }
 }
 
@@ -77,5 +78,73 @@ pub fn warn_through(hook: fn(String)) {
 pub(crate) fn warn(message: String) {
     if let Some(hook) = WARN.get() {
         hook(message);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::database::{Database, Options, SchemaMode};
+    use crate::execute::Begin;
+    use crate::transaction::Transaction;
+
+    fn labels() -> Arc<Labels> {
+        Arc::new(Labels { run: "run".to_owned(), node: "load".to_owned(), user: None, trace: Some("trace".to_owned()) })
+    }
+
+    fn listened() -> (EventBus, EventReceiver) {
+        let (events, receiver) = EventBus::new();
+        events.activate();
+        (events, receiver)
+    }
+
+    fn in_memory(events: &EventBus) -> Database {
+        let options = Options {
+            pool_size: 1,
+            acquire_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10),
+            statement_cache: true,
+            pgbouncer: false,
+            schema_mode: SchemaMode::Create,
+            application_name: None,
+        };
+        Database::open("sqlite:///:memory:", options, events.clone()).unwrap()
+    }
+
+    /// What is told of a transaction with a savepoint, but for the pool.
+    async fn told_of_a_transaction(labels: Option<Arc<Labels>>) -> Vec<Event> {
+        let (events, receiver) = listened();
+        let db = in_memory(&events);
+        let cancel = CancellationToken::new;
+        let transaction = Transaction::begin(&db, Begin::default(), cancel(), labels).await.unwrap();
+        let level = transaction.savepoint(cancel()).await.unwrap();
+        transaction.release(level, cancel()).await.unwrap();
+        transaction.commit(cancel()).await.unwrap();
+        receiver.try_iter().filter(|event| event.kind() != "pool").collect()
+    }
+
+    #[test]
+    fn a_span_tells_in_whose_name_it_was() {
+        let (events, receiver) = listened();
+        let labels = labels();
+        drop(events.station("dataflow.execute", Some(&labels)));
+        drop(events.station("dataflow.execute", None));
+        let told: Vec<_> = receiver.try_iter().map(|event| event.labels().cloned()).collect();
+        assert_eq!(told, [Some(Labels::clone(&labels)), None]);
+    }
+
+    #[tokio::test]
+    async fn a_transaction_tells_the_labels_it_was_begun_with() {
+        for given in [Some(labels()), None] {
+            let told = told_of_a_transaction(given.clone()).await;
+            let actions = told.iter().filter(|event| event.kind() == "transaction").count();
+            assert_eq!((actions, told.len() > actions), (4, true), "begin, savepoint, release, commit, and spans");
+            assert!(told.iter().all(|event| event.labels() == given.as_deref()), "{told:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use dataflow_core::dialect::{Dialect, Isolation, Statement};
-use dataflow_core::event::Event;
+use dataflow_core::event::{Event, Labels};
 use dataflow_core::plan::ScopedPlan;
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
@@ -25,6 +25,8 @@ pub struct Begin {
     pub read_only: bool,
     /// Bounds the whole transaction; what runs when it expires is cancelled.
     pub timeout: Option<Duration>,
+    /// Whether it reads rows under a lock, decides, and writes them: as [`begin_change`], with no other option.
+    pub changes: bool,
 }
 
 /// Who asks, for events.
@@ -32,13 +34,18 @@ pub struct Begin {
 pub(crate) struct Label {
     pub model: Arc<str>,
     pub operation: &'static str,
+    /// The rows a write is about, where the server's count means something else.
+    pub rows: Option<u64>,
+    pub labels: Option<Arc<Labels>>,
     pub events: EventBus,
 }
 
 impl Label {
     pub fn new(scoped: &ScopedPlan, events: &EventBus) -> Self {
         let plan = scoped.plan();
-        Label { model: Arc::from(plan.table().model.as_str()), operation: plan.operation(), events: events.clone() }
+        let model = Arc::from(plan.table().model.as_str());
+        let labels = scoped.labels().cloned();
+        Label { model, operation: plan.operation(), rows: None, labels, events: events.clone() }
     }
 
     fn tell(&self, sql: &str, started: Instant, result: &Result<Reply>) {
@@ -46,9 +53,12 @@ impl Label {
             model: Arc::clone(&self.model),
             operation: self.operation,
             sql: Arc::from(sql),
-            rows: result.as_ref().map_or(0, |reply| reply.affected.max(reply.rows.num_rows() as u64)),
+            rows: result
+                .as_ref()
+                .map_or(0, |reply| self.rows.unwrap_or_else(|| reply.affected.max(reply.rows.num_rows() as u64))),
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
             error: result.as_ref().err().map(|error| error.kind().code()),
+            labels: self.labels.clone(),
         });
     }
 }
@@ -62,7 +72,7 @@ pub(crate) async fn run(
     label: &Label,
 ) -> Result<Reply> {
     let started = Instant::now();
-    let station = label.events.station("dataflow.execute");
+    let station = label.events.station("dataflow.execute", label.labels.as_ref());
     let result = session.exchange(limits, effect, Exchange::Run(statement)).await;
     drop(station);
     label.tell(&statement.sql, started, &result);
@@ -78,7 +88,7 @@ pub(crate) async fn copy_in(
     label: &Label,
 ) -> Result<Reply> {
     let started = Instant::now();
-    let station = label.events.station("dataflow.copy");
+    let station = label.events.station("dataflow.copy", label.labels.as_ref());
     let result = session.exchange(limits, Effect::Nothing, Exchange::CopyIn(statement, chunks)).await;
     drop(station);
     label.tell(&statement.sql, started, &result);
@@ -127,6 +137,15 @@ pub(crate) async fn begin(
             format!("asked for {}, the server reports {reported}", wanted.sql()),
         )),
     }
+}
+
+/// Opens a transaction that reads rows under a lock, decides, and writes them.
+pub(crate) async fn begin_change(session: &mut Session, dialect: &dyn Dialect, limits: &Limits) -> Result<()> {
+    session.in_transaction = true;
+    for sql in dialect.begin_change() {
+        control(session, &Statement::unscoped(sql, "a transaction"), Effect::Nothing, limits).await?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn commit(session: &mut Session, limits: &Limits) -> Result<()> {

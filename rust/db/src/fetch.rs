@@ -8,7 +8,6 @@ use arrow_schema::{Field, Schema};
 use dataflow_core::batch::ColumnBuilder;
 use dataflow_core::dialect::Returned;
 use dataflow_core::plan::TenantId;
-use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
 
 /// Collects the rows of one statement; a driver appends each row's values in column order.
@@ -40,11 +39,7 @@ impl RowSink {
 }
 
 fn field(column: &Returned) -> Field {
-    let field = Field::new(&column.name, column.ty.arrow(), column.nullable);
-    if column.ty == LogicalType::Uuid {
-        return field.with_metadata([("ARROW:extension:name".to_owned(), "arrow.uuid".to_owned())].into());
-    }
-    field
+    column.ty.field(&column.name, column.nullable)
 }
 
 /// The text in the first row's column `at`; empty for null or no row.

@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use dataflow_core::dialect::Statement;
 use dataflow_core::filter::Filter;
-use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan};
+use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Selection};
 use dataflow_core::{Error, Result};
 
 use crate::context::Context;
@@ -21,8 +21,9 @@ impl Database {
         self.query(table, Plan::Read(plan), context).await
     }
 
-    pub async fn count(&self, table: &Table, filter: Filter, context: &Context) -> Result<i64> {
-        let plan = Plan::Count { table: std::sync::Arc::clone(&table.schema), filter };
+    pub async fn count(&self, table: &Table, filter: Filter, include_deleted: bool, context: &Context) -> Result<i64> {
+        let selection = Selection::Matching(filter);
+        let plan = Plan::Count { table: std::sync::Arc::clone(&table.schema), selection, include_deleted };
         let rows = self.query(table, plan, context).await?;
         let counts = rows.column(0).as_primitive::<Int64Type>();
         counts.iter().next().flatten().ok_or_else(|| Error::internal("a count returned no row"))
@@ -32,7 +33,7 @@ impl Database {
         let scoped = ScopedPlan::new(plan, &context.scope())?;
         self.make_ready(table, context).await?;
         let limits = context.limits();
-        let dialect = self.dialect(&limits).await?;
+        let dialect = self.dialect(&limits, context.labels.as_ref()).await?;
         let statement = Statement::query(dialect.as_ref(), &scoped)?;
         let label = Label::new(&scoped, self.events());
         let reply = match &context.transaction {
@@ -45,8 +46,9 @@ impl Database {
                 reply
             }
             None => {
-                let mut session = self.session(Access::Read, &limits).await?;
-                run(&mut session, &statement, Effect::Nothing, &limits, &label).await
+                let mut session = self.session(Access::Read, &limits, context.labels.as_ref()).await?;
+                let reply = run(&mut session, &statement, Effect::Nothing, &limits, &label).await;
+                reply.map_err(Error::without_outcome)
             }
         };
         prove_tenant(reply?.rows, statement.tenant.as_ref())

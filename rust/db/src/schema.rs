@@ -1,14 +1,17 @@
 //! A model's table, made or checked before its first statement, once, under a lock of the database.
 
+mod look;
+
+use std::sync::Arc;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, RecordBatch};
-use dataflow_core::dialect::{Dialect, Param, ParamValue, Statement, physical_columns};
-use dataflow_core::schema::{ColumnSchema, TableSchema};
+use dataflow_core::dialect::{Dialect, Statement, Target, add_columns, create_table, foreign_keys};
+use dataflow_core::schema::TableSchema;
 use dataflow_core::types::LogicalType;
-use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 
+use self::look::{Missing, look, mismatch, report};
 use crate::context::Context;
 use crate::database::{Database, SchemaMode, Table};
 use crate::driver::Access;
@@ -23,97 +26,136 @@ const FORMAT: i64 = 1;
 pub(crate) const META: &str = "dataflow_meta";
 const TEXT: LogicalType = LogicalType::Text { max_length: None };
 
-/// A column as the database reports it.
-struct Reported {
-    name: String,
-    ty: String,
-    nullable: bool,
-}
-
 impl Database {
     /// Makes or checks the table, once for each `Table`; a failure is tried again by the next operation.
     ///
     /// On a server this happens beside the caller's transaction, which DDL would commit on MariaDB. An embedded
-    /// database has no room beside it: there the transaction itself makes the table, and may take it back.
+    /// database has no room beside it, and on PostgreSQL a table that refers to others would wait for the caller's own
+    /// locks on them: there the transaction itself makes the table, and may take it back.
     pub async fn make_ready(&self, table: &Table, context: &Context) -> Result<()> {
         if table.ready.initialized() || self.schema_mode() == SchemaMode::Off {
             return Ok(());
         }
         match &context.transaction {
-            Some(transaction) if self.embedded() => self.prepare_inside(table, transaction, context).await,
+            Some(transaction) if self.embedded() || self.refers_to_more(table, transaction) => {
+                self.prepare_inside(table, transaction, context).await
+            }
             _ => table.ready.get_or_try_init(async || self.prepare(table, context).await).await.copied(),
         }
     }
 
+    /// Whether the table has to be made inside the transaction, which may hold the tables it refers to.
+    fn refers_to_more(&self, table: &Table, transaction: &Transaction) -> bool {
+        self.transactional_ddl() && !transaction.read_only() && !table.schema.references.is_empty()
+    }
+
     async fn prepare_inside(&self, table: &Table, transaction: &Transaction, context: &Context) -> Result<()> {
         let limits = context.limits();
-        let dialect = self.dialect(&limits).await?;
+        let dialect = self.dialect(&limits, context.labels.as_ref()).await?;
+        let family = self.family(&table.schema)?;
         let mut held = transaction.hold(&limits).await?;
-        if held.knows_table(&table.schema.table) {
+        let name = table.schema.full_name();
+        if held.knows_table(&name) {
             return Ok(());
         }
         let session = held.session()?;
         let work = async {
-            match self.look(session, dialect.as_ref(), &table.schema, &limits).await? {
-                Missing::Nothing => Ok(()),
-                _ => create(session, dialect.as_ref(), &table.schema, &limits).await,
+            match self.lacks_something(session, dialect.as_ref(), &family, &limits).await? {
+                false => Ok(false),
+                true => create_bounded(session, dialect.as_ref(), &family, &limits).await.map(|()| true),
             }
         };
         let result = work.await;
         match &result {
-            Ok(()) => held.learn_table(&table.schema.table),
+            Ok(made) => held.learn_table(&name, *made),
             Err(_) => held.abort(),
         }
-        result
+        // It was there before this transaction, which cannot take it back.
+        if result.is_ok() && !held.makes_tables() {
+            table.ready.set(()).ok();
+        }
+        result.map(drop)
     }
 
     async fn prepare(&self, table: &Table, context: &Context) -> Result<()> {
         let limits = Limits { deadline: None, ..context.limits() };
-        let dialect = self.dialect(&limits).await?;
-        let _station = self.events().station("dataflow.schema");
+        let labels = context.labels.as_ref();
+        let dialect = self.dialect(&limits, labels).await?;
+        let family = self.family(&table.schema)?;
+        let _station = self.events().station("dataflow.schema", labels);
         let access = if context.transaction.is_some() { Access::Schema } else { Access::Write };
-        let mut session = self.session(access, &limits).await?;
-        match self.look(&mut session, dialect.as_ref(), &table.schema, &limits).await? {
-            Missing::Nothing => Ok(()),
-            _ => create_locked(&mut session, dialect.as_ref(), &table.schema, &limits).await,
+        let mut session = self.session(access, &limits, labels).await?;
+        match self.lacks_something(&mut session, dialect.as_ref(), &family, &limits).await? {
+            false => Ok(()),
+            true => create_locked(&mut session, dialect.as_ref(), &family, &limits).await,
         }
     }
 
-    /// What the table lacks, refused where the schema mode does not let us mend it.
-    async fn look(
+    /// The table and all that it refers to, over any number of steps; what is referred to comes first, but for cycles.
+    fn family(&self, table: &Arc<TableSchema>) -> Result<Vec<Member>> {
+        let mut family: Vec<Member> = Vec::new();
+        let mut seen: Vec<String> = Vec::new();
+        let mut todo = vec![(Arc::clone(table), false)];
+        while let Some((table, has_targets)) = todo.pop() {
+            let targets = self.targets(&table)?;
+            if has_targets {
+                family.push(Member { table, targets });
+            } else if !seen.contains(&table.model) {
+                seen.push(table.model.clone());
+                todo.push((table, true));
+                todo.extend(targets.into_iter().map(|target| (target, false)));
+            }
+        }
+        Ok(family)
+    }
+
+    /// Whether something is to be made; refused where the schema mode does not let us.
+    async fn lacks_something(
         &self,
         session: &mut Session,
         dialect: &dyn Dialect,
-        table: &TableSchema,
+        family: &[Member],
         limits: &Limits,
-    ) -> Result<Missing> {
+    ) -> Result<bool> {
         check_format(session, dialect, limits).await?;
-        let missing = compare(dialect, table, &report(session, dialect, &table.table, limits).await?)?;
-        match (&missing, self.schema_mode()) {
-            (Missing::Table, SchemaMode::Check) => Err(mismatch(table, "the table does not exist".to_owned())),
-            (Missing::Columns(columns), SchemaMode::Check) => {
-                Err(mismatch(table, format!("the table has no column `{}`", columns[0].name)))
+        let mut lacks = false;
+        for Member { table, .. } in family {
+            match (look(session, dialect, table, limits).await?, self.schema_mode()) {
+                (Missing::Nothing, _) => {}
+                (Missing::Table, SchemaMode::Check) => {
+                    return Err(mismatch(table, "the table does not exist".to_owned()));
+                }
+                (Missing::Columns(columns), SchemaMode::Check) => {
+                    return Err(mismatch(table, format!("the table has no column `{}`", columns[0].name)));
+                }
+                _ => lacks = true,
             }
-            _ => Ok(missing),
         }
+        Ok(lacks)
     }
 }
 
-/// PostgreSQL and SQLite make the table in one transaction; MariaDB commits each step by itself.
-async fn create_locked(
-    session: &mut Session,
-    dialect: &dyn Dialect,
-    table: &TableSchema,
-    limits: &Limits,
-) -> Result<()> {
+/// A table that is to be there, and the tables it refers to.
+struct Member {
+    table: Arc<TableSchema>,
+    targets: Vec<Arc<TableSchema>>,
+}
+
+impl Member {
+    /// `made`: the models whose tables are there by now.
+    fn targets(&self, made: &[&str]) -> Vec<Target<'_>> {
+        let is_there = |target: &TableSchema| target.model == self.table.model || made.contains(&target.model.as_str());
+        self.targets.iter().map(|target| Target { table: target, is_there: is_there(target) }).collect()
+    }
+}
+
+/// PostgreSQL and SQLite make the tables in one transaction; MariaDB commits each step by itself.
+async fn create_locked(session: &mut Session, dialect: &dyn Dialect, family: &[Member], limits: &Limits) -> Result<()> {
     let lock = dialect.schema_lock();
     if lock.in_transaction {
         begin(session, dialect, &Begin::default(), limits).await?;
     }
-    let created = match take_lock(session, lock.acquire.as_deref(), limits).await {
-        Ok(()) => create(session, dialect, table, limits).await,
-        Err(error) => Err(error),
-    };
+    let created = create_bounded(session, dialect, family, limits).await;
     if let Some(release) = lock.release {
         let statement = Statement::unscoped(release, "schema lock").returning(&[("released", LogicalType::Int)]);
         if query(session, &statement, limits).await.is_err() {
@@ -132,6 +174,22 @@ async fn create_locked(
     }
 }
 
+/// Makes what is missing when it is our turn, and waits for no lock of others without end.
+async fn create_bounded(
+    session: &mut Session,
+    dialect: &dyn Dialect,
+    family: &[Member],
+    limits: &Limits,
+) -> Result<()> {
+    take_lock(session, dialect.schema_lock().acquire.as_deref(), limits).await?;
+    let Some([bound, free]) = dialect.bound_locks() else {
+        return create(session, dialect, family, limits).await;
+    };
+    run_ddl(session, bound, limits).await?;
+    create(session, dialect, family, limits).await?;
+    run_ddl(session, free, limits).await
+}
+
 /// Polls a try-lock: a blocking advisory lock deadlocks with CREATE INDEX CONCURRENTLY (golang-migrate#960).
 async fn take_lock(session: &mut Session, acquire: Option<&str>, limits: &Limits) -> Result<()> {
     let Some(sql) = acquire else {
@@ -148,7 +206,8 @@ async fn take_lock(session: &mut Session, acquire: Option<&str>, limits: &Limits
     Err(Error::new(ErrorKind::LockTimeout, "another process held the schema lock for 30 s"))
 }
 
-async fn create(session: &mut Session, dialect: &dyn Dialect, table: &TableSchema, limits: &Limits) -> Result<()> {
+/// Makes what is missing: first all tables, then what ties them together.
+async fn create(session: &mut Session, dialect: &dyn Dialect, family: &[Member], limits: &Limits) -> Result<()> {
     let meta = dialect.qualified(META);
     if !meta_exists(session, dialect, limits).await? {
         run_ddl(session, &dialect.create_meta(&meta), limits).await?;
@@ -156,21 +215,55 @@ async fn create(session: &mut Session, dialect: &dyn Dialect, table: &TableSchem
     if stored_format(session, dialect, limits).await?.is_none() {
         put_meta(session, dialect, "format", &FORMAT.to_string(), limits).await?;
     }
-    let reported = report(session, dialect, &table.table, limits).await?;
-    match compare(dialect, table, &reported)? {
-        Missing::Nothing => {}
-        Missing::Table => {
-            for sql in dialect.create_table(table) {
-                run_ddl(session, &sql, limits).await?;
+    let (mut ties, mut made) = (Vec::new(), Vec::new());
+    for member in family {
+        let table = &member.table;
+        made.push(table.model.as_str());
+        match look(session, dialect, table, limits).await? {
+            Missing::Nothing => continue,
+            Missing::Table => {
+                create_namespace(session, dialect, table, limits).await?;
+                let targets = member.targets(&made);
+                for sql in create_table(dialect, table, &targets)? {
+                    run_ddl(session, &dialect.bounded(&sql), limits).await?;
+                }
+                ties.extend(foreign_keys(dialect, table, &targets)?);
+            }
+            Missing::Columns(columns) => {
+                for sql in add_columns(dialect, table, &columns, &member.targets(&made))? {
+                    let added = run_ddl(session, &dialect.bounded(&sql), limits).await;
+                    added.map_err(|error| match error.kind() {
+                        ErrorKind::CheckViolation => {
+                            mismatch(table, "its rows do not meet a check of a new field".into())
+                        }
+                        _ => error,
+                    })?;
+                }
             }
         }
-        Missing::Columns(columns) => {
-            for column in columns {
-                run_ddl(session, &dialect.add_column(table, &column), limits).await?;
-            }
-        }
+        put_meta(session, dialect, &format!("model.{}", table.full_name()), &table.fingerprint(), limits).await?;
     }
-    put_meta(session, dialect, &format!("model.{}", table.table), &table.fingerprint(), limits).await
+    for sql in ties {
+        run_ddl(session, &dialect.bounded(&sql), limits).await?;
+    }
+    Ok(())
+}
+
+/// A login that may not make schemas can use one that is there.
+async fn create_namespace(
+    session: &mut Session,
+    dialect: &dyn Dialect,
+    table: &TableSchema,
+    limits: &Limits,
+) -> Result<()> {
+    let Some(namespace) = &table.namespace else { return Ok(()) };
+    let Some(create) = dialect.create_namespace(namespace) else { return Ok(()) };
+    let question = Statement::unscoped(dialect.namespace_query(), "catalogue").with_text(namespace);
+    let found = query(session, &question.returning(&[("count", LogicalType::Int)]), limits).await?;
+    match found.column(0).as_primitive::<Int64Type>().iter().next().flatten() {
+        Some(0) => run_ddl(session, &create, limits).await,
+        _ => Ok(()),
+    }
 }
 
 async fn run_ddl(session: &mut Session, sql: &str, limits: &Limits) -> Result<()> {
@@ -191,7 +284,7 @@ pub(crate) async fn put_meta(
 }
 
 pub(crate) async fn meta_exists(session: &mut Session, dialect: &dyn Dialect, limits: &Limits) -> Result<bool> {
-    Ok(!report(session, dialect, META, limits).await?.is_empty())
+    Ok(!report(session, dialect, None, META, limits).await?.is_empty())
 }
 
 /// # Errors
@@ -217,74 +310,4 @@ async fn stored_format(session: &mut Session, dialect: &dyn Dialect, limits: &Li
     let sql = format!("SELECT {value} FROM {} WHERE {key} = 'format'", dialect.qualified(META));
     let rows = query(session, &Statement::unscoped(sql, "our own table").returning(&[("value", TEXT)]), limits).await?;
     Ok((rows.num_rows() > 0).then(|| text_cell(&rows, 0)))
-}
-
-async fn report(session: &mut Session, dialect: &dyn Dialect, table: &str, limits: &Limits) -> Result<Vec<Reported>> {
-    let mut statement = Statement::unscoped(dialect.columns_query(), "catalogue").returning(&[
-        ("name", TEXT),
-        ("type", TEXT),
-        ("nullable", LogicalType::Int),
-    ]);
-    statement.params.push(Param { ty: TEXT, value: ParamValue::One(Value::Text(table.to_owned().into())) });
-    Ok(reported(&query(session, &statement, limits).await?, dialect))
-}
-
-fn reported(rows: &RecordBatch, dialect: &dyn Dialect) -> Vec<Reported> {
-    let (names, types) = (rows.column(0).as_string::<i32>(), rows.column(1).as_string::<i32>());
-    let nullable = rows.column(2).as_primitive::<Int64Type>();
-    let row = |at: usize| Reported {
-        name: names.value(at).to_owned(),
-        ty: dialect.normalise_reported(types.value(at)),
-        nullable: nullable.is_valid(at) && nullable.value(at) != 0,
-    };
-    (0..rows.num_rows()).map(row).collect()
-}
-
-enum Missing {
-    Nothing,
-    Table,
-    /// All of them nullable, without a default the table would have to know.
-    Columns(Vec<ColumnSchema>),
-}
-
-/// What the database lacks, or a difference that is never mended by itself.
-fn compare(dialect: &dyn Dialect, table: &TableSchema, reported: &[Reported]) -> Result<Missing> {
-    if reported.is_empty() {
-        return Ok(Missing::Table);
-    }
-    let mut missing = Vec::new();
-    for column in physical_columns(table) {
-        let Some(found) = reported.iter().find(|found| found.name == column.name) else {
-            if column.nullable {
-                missing.push(column);
-                continue;
-            }
-            return Err(mismatch(table, format!("the table has no column `{}`, which is required", column.name)));
-        };
-        let expected = dialect.normalise_reported(&dialect.reported_type(&column.ty));
-        if found.ty != expected {
-            return Err(mismatch(
-                table,
-                format!("column `{}` is {}, the model needs {expected}", column.name, found.ty),
-            ));
-        }
-        if found.nullable != column.nullable {
-            let (has, needs) = if found.nullable { ("takes null", "does not") } else { ("takes no null", "does") };
-            return Err(mismatch(table, format!("column `{}` {has}, the model {needs}", column.name)));
-        }
-    }
-    match reported.iter().find(|found| !found.nullable && !physical_columns(table).iter().any(|c| c.name == found.name))
-    {
-        Some(extra) => {
-            Err(mismatch(table, format!("the table has a required column `{}` that the model lacks", extra.name)))
-        }
-        None if missing.is_empty() => Ok(Missing::Nothing),
-        None => Ok(Missing::Columns(missing)),
-    }
-}
-
-fn mismatch(table: &TableSchema, what: String) -> Error {
-    Error::new(ErrorKind::SchemaMismatch, format!("{} and table `{}` differ: {what}", table.model, table.table))
-        .path(table.model.clone())
-        .hint("change the model, or the table by hand; existing tables are never altered")
 }

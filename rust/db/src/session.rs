@@ -227,9 +227,12 @@ async fn settle(
     timeout(GRACE, both).await.ok()
 }
 
+/// MariaDB may answer a statement that was killed while it was planned with OK and no row: an interrupted write that
+/// wrote no row has kept nothing.
 fn stopped_outcome(settled: Option<Result<Reply>>, effect: Effect) -> Outcome {
     match (effect, settled) {
         (Effect::Nothing, _) => Outcome::RolledBack,
+        (Effect::Write, Some(Ok(reply))) if reply.affected == 0 && reply.rows.num_rows() == 0 => Outcome::RolledBack,
         (_, Some(Ok(_))) => Outcome::Committed,
         (_, Some(Err(error))) if error.kind() != ErrorKind::ConnectionLost => Outcome::RolledBack,
         _ => Outcome::Unknown,
@@ -258,4 +261,21 @@ fn outcome_unknown() -> Error {
     )
     .hint("look for the rows before you write them again; nothing is retried by itself")
     .outcome(Outcome::Unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(affected: u64) -> Option<Result<Reply>> {
+        Some(Ok(Reply { affected, rows: RecordBatch::new_empty(Arc::new(Schema::empty())) }))
+    }
+
+    #[test]
+    fn an_interrupted_write_without_rows_kept_nothing() {
+        assert_eq!(stopped_outcome(reply(0), Effect::Write), Outcome::RolledBack);
+        assert_eq!(stopped_outcome(reply(1), Effect::Write), Outcome::Committed);
+        assert_eq!(stopped_outcome(reply(0), Effect::Commit), Outcome::Committed);
+        assert_eq!(stopped_outcome(None, Effect::Write), Outcome::Unknown);
+    }
 }

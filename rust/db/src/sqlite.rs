@@ -1,15 +1,15 @@
 //! SQLite: a thread for each connection steps prepared statements on the raw handle that sqlx opened.
 //!
 //! [`driver`] is the asynchronous side and [`worker`] the thread; [`session`] runs statements there. Unsafe code is in
-//! [`handle`] (the connection) and [`statement`] (a prepared statement) only.
+//! [`handle`] (the connection), [`statement`] (a prepared statement) and [`function`] (what SQL may call) only.
 
 mod bind;
 mod connector;
-mod datetime;
 mod decode;
 mod driver;
 mod error;
 mod foreign;
+mod function;
 mod handle;
 mod interrupt;
 mod session;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dataflow_core::dialect::{Isolation, Statement};
-use dataflow_core::event::Event;
+use dataflow_core::event::{Event, Labels};
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::database::Database;
 use crate::driver::Access;
 use crate::event::EventBus;
-use crate::execute::{Begin, begin, commit, control, rollback};
+use crate::execute::{Begin, begin, begin_change, commit, control, rollback};
 use crate::session::{Effect, Limits, Session};
 
 pub struct Transaction {
@@ -23,6 +23,7 @@ pub struct Transaction {
     deadline: Option<Instant>,
     next_savepoint: AtomicU32,
     events: EventBus,
+    labels: Option<Arc<Labels>>,
 }
 
 /// What the operations of a transaction share, one at a time.
@@ -39,6 +40,7 @@ pub(crate) struct Held {
     savepoints: Vec<(u32, usize)>,
     /// Tables made or seen inside this transaction of an embedded database.
     tables: Vec<String>,
+    makes_tables: bool,
 }
 
 impl Held {
@@ -54,8 +56,14 @@ impl Held {
         self.tables.iter().any(|known| known == table)
     }
 
-    pub fn learn_table(&mut self, table: &str) {
+    pub fn learn_table(&mut self, table: &str, made: bool) {
         self.tables.push(table.to_owned());
+        self.makes_tables |= made;
+    }
+
+    /// Whether it has made a table, which a rollback takes back.
+    pub fn makes_tables(&self) -> bool {
+        self.makes_tables
     }
 
     /// What came after a savepoint that is rolled back to is neither told nor known any more.
@@ -90,34 +98,51 @@ fn aborted() -> Error {
 }
 
 impl Transaction {
-    pub async fn begin(db: &Database, options: Begin, cancel: CancellationToken) -> Result<Arc<Self>> {
+    pub async fn begin(
+        db: &Database,
+        options: Begin,
+        cancel: CancellationToken,
+        labels: Option<Arc<Labels>>,
+    ) -> Result<Arc<Self>> {
         let started = Instant::now();
         let limits = Limits { cancel, deadline: options.timeout.map(|timeout| started + timeout) };
-        let dialect = db.dialect(&limits).await?;
+        let dialect = db.dialect(&limits, labels.as_ref()).await?;
         let access = if options.read_only { Access::Read } else { Access::Write };
-        let mut session = db.session(access, &limits).await?;
-        let isolation = begin(&mut session, dialect.as_ref(), &options, &limits).await?;
-        let events = db.events().clone();
-        events.emit(|| transaction_event("begin", started));
-        Ok(Arc::new(Transaction {
+        let mut session = db.session(access, &limits, labels.as_ref()).await?;
+        let isolation = if options.changes {
+            begin_change(&mut session, dialect.as_ref(), &limits).await?;
+            None
+        } else {
+            begin(&mut session, dialect.as_ref(), &options, &limits).await?
+        };
+        let transaction = Transaction {
             held: Mutex::new(Held {
                 session: Some(session),
                 aborted: false,
                 pending: Vec::new(),
                 savepoints: Vec::new(),
                 tables: Vec::new(),
+                makes_tables: false,
             }),
             isolation,
             read_only: options.read_only,
             deadline: limits.deadline,
             next_savepoint: AtomicU32::new(0),
-            events,
-        }))
+            events: db.events().clone(),
+            labels,
+        };
+        transaction.tell("begin", started);
+        Ok(Arc::new(transaction))
     }
 
     /// The level the server reported; None where none was asked for.
     pub fn isolation(&self) -> Option<Isolation> {
         self.isolation
+    }
+
+    /// Whether its reads show the rows of its beginning only.
+    pub(crate) fn sees_the_past(&self) -> bool {
+        self.isolation.is_some_and(|level| level >= Isolation::RepeatableRead)
     }
 
     pub fn read_only(&self) -> bool {
@@ -159,7 +184,7 @@ impl Transaction {
         let mut session = held.session.take().ok_or_else(ended)?;
         if held.aborted {
             rollback(&mut session, &limits).await.ok();
-            self.events.emit(|| transaction_event("rollback", started));
+            self.tell("rollback", started);
             return Err(aborted());
         }
         let result = commit(&mut session, &limits).await;
@@ -173,7 +198,7 @@ impl Transaction {
         if action == "commit" {
             pending.into_iter().for_each(|event| self.events.emit(|| event));
         }
-        self.events.emit(|| transaction_event(action, started));
+        self.tell(action, started);
         result
     }
 
@@ -187,7 +212,7 @@ impl Transaction {
             return Ok(());
         };
         let result = rollback(&mut session, &limits).await;
-        self.events.emit(|| transaction_event("rollback", started));
+        self.tell("rollback", started);
         match result {
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
             // Any other failure has closed the connection, and the server rolls back what it finds open.
@@ -215,16 +240,24 @@ impl Transaction {
         let started = Instant::now();
         let limits = self.limits(cancel);
         let mut held = self.turn(&limits).await?;
-        if held.aborted && action != Savepoint::RollBackTo {
+        if held.aborted && action == Savepoint::Set {
             return Err(aborted());
         }
+        // What failed inside ends there: the savepoint is given up, and the transaction around it goes on.
+        let failed = held.aborted && action == Savepoint::Release;
+        let action = if failed { Savepoint::RollBackTo } else { action };
         let (verb, name) = action.words();
         let statement = Statement::unscoped(format!("{verb} dataflow_{level}"), "a savepoint");
         let result = control(held.session()?, &statement, Effect::Nothing, &limits).await;
         held.aborted = result.is_err();
         held.note_savepoint(action, level);
-        self.events.emit(|| transaction_event(name, started));
-        result
+        self.tell(name, started);
+        if failed { Err(aborted()) } else { result }
+    }
+
+    fn tell(&self, action: &'static str, started: Instant) {
+        let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.events.emit(|| Event::Transaction { action, duration_us, labels: self.labels.clone() });
     }
 }
 
@@ -244,9 +277,4 @@ impl Savepoint {
             Savepoint::RollBackTo => ("ROLLBACK TO SAVEPOINT", "rollback_to"),
         }
     }
-}
-
-fn transaction_event(action: &'static str, started: Instant) -> Event {
-    let duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    Event::Transaction { action, duration_us }
 }

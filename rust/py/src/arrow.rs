@@ -46,23 +46,29 @@ pub async fn read_aside(reader: Reader, running: Running, cancel: &CancellationT
     }
 }
 
-fn cancelled() -> Error {
+pub fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack)
 }
 
-fn read_all(reader: Reader, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
+/// # Errors
+/// `UnsupportedData` when the producer fails.
+pub fn next_batch(reader: &mut Reader) -> Result<Option<RecordBatch>> {
+    // The producer's message is a traceback that may show values.
+    reader.next().transpose().map_err(|_error| {
+        Error::new(ErrorKind::UnsupportedData, "the producer of the Arrow stream failed")
+            .path("data")
+            .hint("read the stream by itself to see its own error, e.g. pyarrow.table(data)")
+    })
+}
+
+fn read_all(mut reader: Reader, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
     let schema = reader.schema();
     let mut batches = Vec::new();
-    for batch in reader {
+    while let Some(batch) = next_batch(&mut reader)? {
         if cancel.is_cancelled() {
             return Err(cancelled());
         }
-        // The producer's message is a traceback that may show values.
-        batches.push(batch.map_err(|_error| {
-            Error::new(ErrorKind::UnsupportedData, "the producer of the Arrow stream failed")
-                .path("data")
-                .hint("read the stream by itself to see its own error, e.g. pyarrow.table(data)")
-        })?);
+        batches.push(batch);
     }
     if batches.is_empty() {
         // The columns of an empty stream are checked too.

@@ -3,39 +3,48 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int64Type, Time64MicrosecondType,
+    TimestampMicrosecondType,
+};
+use arrow_array::{Array, RecordBatch};
+use arrow_select::concat::concat_batches;
 use dataflow_core::Error;
-use dataflow_core::schema::TableSchema;
 use dataflow_core::types::{LogicalType, render_decimal};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 
 use crate::arrow::{schema_capsule, stream_capsule};
-use crate::error::to_py;
-use crate::raw::known;
+use crate::error::{OrRaise, to_py};
+use crate::model::Model;
+use crate::raw::{EPOCH_ORDINAL, known};
 
 #[pyclass(frozen, name = "Batch", module = "dataflow._core")]
 pub struct PyBatch {
     batch: RecordBatch,
-    table: Arc<TableSchema>,
+    model: Arc<Model>,
 }
 
 impl PyBatch {
-    pub fn new(batch: RecordBatch, table: Arc<TableSchema>) -> Self {
-        PyBatch { batch, table }
+    pub fn new(batch: RecordBatch, model: Arc<Model>) -> Self {
+        PyBatch { batch, model }
     }
 
-    /// The rows as dicts in the model's field order.
+    /// The rows as dicts in the model's field order; fields that were not read are not there.
     fn dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let rows: Vec<_> = (0..self.batch.num_rows()).map(|_| PyDict::new(py)).collect();
-        for column in &self.table.columns {
-            let array = self.batch.column_by_name(&column.name);
-            let array = array.ok_or_else(|| to_py(py, &Error::internal("a column is missing from the result")))?;
+        for (column, decoder) in self.model.schema.columns.iter().zip(&self.model.decoders) {
+            let Some(array) = self.batch.column_by_name(&column.name) else { continue };
             let name = PyString::intern(py, &column.name);
+            let decoder = decoder.as_ref().map(|decoder| decoder.bind(py));
             for (row, dict) in rows.iter().enumerate() {
-                dict.set_item(&name, to_python(py, &column.ty, array, row)?)?;
+                let value = to_python(py, &column.ty, array.as_ref(), row)?;
+                let value = match &decoder {
+                    Some(decoder) if !value.is_none() => decoder.call1((value,))?,
+                    _ => value,
+                };
+                dict.set_item(&name, value)?;
             }
         }
         Ok(rows)
@@ -48,6 +57,17 @@ impl PyBatch {
         self.batch.num_rows()
     }
 
+    /// The rows of several batches of one table as one.
+    #[staticmethod]
+    fn concat(py: Python<'_>, batches: Vec<Py<PyBatch>>) -> PyResult<Self> {
+        let Some(first) = batches.first().map(Py::get) else {
+            return Err(to_py(py, &Error::internal("no batches to put together")));
+        };
+        let all = concat_batches(first.batch.schema_ref(), batches.iter().map(|batch| &batch.get().batch));
+        let batch = all.map_err(|error| Error::internal(error.to_string())).or_raise(py)?;
+        Ok(PyBatch { batch, model: Arc::clone(&first.model) })
+    }
+
     fn records<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.dicts(py)?)
     }
@@ -56,9 +76,16 @@ impl PyBatch {
         let object = py.import("builtins")?.getattr("object")?;
         let (new, set) = (object.getattr("__new__")?, object.getattr("__setattr__")?);
         let instance = |fields: Bound<'py, PyDict>| -> PyResult<Bound<'py, PyAny>> {
-            let instance = new.call1((cls,))?;
+            if self.model.construct {
+                return cls.call_method("model_construct", (), Some(&fields));
+            }
             // Past the class's own __setattr__, which may refuse (a frozen dataclass).
-            set.call1((&instance, "__dict__", fields))?;
+            let instance = new.call1((cls,))?;
+            if self.model.slots {
+                fields.iter().try_for_each(|(name, value)| set.call1((&instance, name, value)).map(drop))?;
+            } else {
+                set.call1((&instance, "__dict__", fields))?;
+            }
             Ok(instance)
         };
         PyList::new(py, self.dicts(py)?.into_iter().map(instance).collect::<PyResult<Vec<_>>>()?)
@@ -78,7 +105,7 @@ impl PyBatch {
     }
 }
 
-fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &ArrayRef, row: usize) -> PyResult<Bound<'py, PyAny>> {
+fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &dyn Array, row: usize) -> PyResult<Bound<'py, PyAny>> {
     if array.is_null(row) {
         return Ok(py.None().into_bound(py));
     }
@@ -86,7 +113,9 @@ fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &ArrayRef, row: usiz
         LogicalType::Bool => array.as_boolean().value(row).into_bound_py_any(py),
         LogicalType::Int => array.as_primitive::<Int64Type>().value(row).into_bound_py_any(py),
         LogicalType::Float => array.as_primitive::<Float64Type>().value(row).into_bound_py_any(py),
-        LogicalType::Text { .. } => array.as_string::<i32>().value(row).into_bound_py_any(py),
+        LogicalType::Text { .. } | LogicalType::Choice { .. } => {
+            array.as_string::<i32>().value(row).into_bound_py_any(py)
+        }
         LogicalType::Bytes => Ok(PyBytes::new(py, array.as_binary::<i32>().value(row)).into_any()),
         LogicalType::Decimal { scale, .. } => {
             let digits = array.as_primitive::<Decimal128Type>().value(row);
@@ -98,12 +127,31 @@ fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &ArrayRef, row: usiz
         }
         LogicalType::Instant => datetime(py, &known(py)?.epoch_utc, array, row),
         LogicalType::WallTime => datetime(py, &known(py)?.epoch_naive, array, row),
+        LogicalType::Date => {
+            let days = array.as_primitive::<Date32Type>().value(row);
+            known(py)?.date.bind(py).call_method1("fromordinal", (days + EPOCH_ORDINAL,))
+        }
+        LogicalType::Time => {
+            let us = array.as_primitive::<Time64MicrosecondType>().value(row);
+            let seconds = us / 1_000_000;
+            let parts = (seconds / 3600, seconds / 60 % 60, seconds % 60, us % 1_000_000);
+            known(py)?.time.bind(py).call1(parts)
+        }
+        LogicalType::Duration => timedelta(py, array.as_primitive::<DurationMicrosecondType>().value(row)),
+        LogicalType::List { item } => {
+            let items = array.as_list::<i32>().value(row);
+            let values = (0..items.len()).map(|at| to_python(py, item, items.as_ref(), at));
+            Ok(PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?.into_any())
+        }
+        LogicalType::Json => known(py)?.read_json.bind(py).call1((array.as_string::<i32>().value(row),)),
     }
 }
 
+fn datetime<'py>(py: Python<'py>, epoch: &Py<PyAny>, array: &dyn Array, row: usize) -> PyResult<Bound<'py, PyAny>> {
+    epoch.bind(py).add(timedelta(py, array.as_primitive::<TimestampMicrosecondType>().value(row))?)
+}
+
 /// Exact: a timedelta counts whole microseconds, `fromtimestamp` goes through a float.
-fn datetime<'py>(py: Python<'py>, epoch: &Py<PyAny>, array: &ArrayRef, row: usize) -> PyResult<Bound<'py, PyAny>> {
-    let us = array.as_primitive::<TimestampMicrosecondType>().value(row);
-    let delta = known(py)?.timedelta.bind(py).call1((0, us.div_euclid(1_000_000), us.rem_euclid(1_000_000)))?;
-    epoch.bind(py).add(delta)
+fn timedelta(py: Python<'_>, us: i64) -> PyResult<Bound<'_, PyAny>> {
+    known(py)?.timedelta.bind(py).call1((0, us.div_euclid(1_000_000), us.rem_euclid(1_000_000)))
 }

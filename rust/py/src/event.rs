@@ -4,15 +4,18 @@
 //! interpreter ends would be unwound through our frames, which aborts the process.
 
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dataflow_core::event::Event;
+use dataflow_core::event::{Event, Labels};
 use dataflow_db::EventReceiver;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::runtime::process;
+
+/// The run, the node, the user and the trace, as Python hands them over; None outside of workflows.
+pub type LabelsTuple = Option<(String, String, Option<String>, Option<String>)>;
 
 /// How often a waiting thread looks for the end of the interpreter.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -72,11 +75,15 @@ pub fn warn(message: String) {
     std::thread::Builder::new().name("dataflow-log".to_owned()).spawn(log).ok();
 }
 
+pub fn read_labels(labels: LabelsTuple) -> Option<Arc<Labels>> {
+    labels.map(|(run, node, user, trace)| Arc::new(Labels { run, node, user, trace }))
+}
+
 fn as_dict<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("kind", event.kind())?;
     match event {
-        Event::Statement { model, operation, sql, rows, duration_us, error } => {
+        Event::Statement { model, operation, sql, rows, duration_us, error, .. } => {
             dict.set_item("model", &**model)?;
             dict.set_item("operation", operation)?;
             dict.set_item("sql", &**sql)?;
@@ -84,11 +91,11 @@ fn as_dict<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyDict>> 
             dict.set_item("duration_us", duration_us)?;
             dict.set_item("error", error)?;
         }
-        Event::Transaction { action, duration_us } => {
+        Event::Transaction { action, duration_us, .. } => {
             dict.set_item("action", action)?;
             dict.set_item("duration_us", duration_us)?;
         }
-        Event::RowsChanged { model, table, operation, tenant, rows, keys } => {
+        Event::RowsChanged { model, table, operation, tenant, rows, keys, .. } => {
             dict.set_item("model", &**model)?;
             dict.set_item("table", &**table)?;
             dict.set_item("operation", operation)?;
@@ -100,10 +107,25 @@ fn as_dict<'py>(py: Python<'py>, event: &Event) -> PyResult<Bound<'py, PyDict>> 
             dict.set_item("action", action)?;
             dict.set_item("reason", reason)?;
         }
-        Event::Span { name, duration_us } => {
+        Event::Span { name, duration_us, .. } => {
             dict.set_item("name", name)?;
             dict.set_item("duration_us", duration_us)?;
         }
     }
+    if let Some(labels) = event.labels() {
+        set_labels(&dict, labels)?;
+    }
     Ok(dict)
+}
+
+/// Adds what is known: an event outside of workflows has none of these keys.
+fn set_labels(dict: &Bound<'_, PyDict>, labels: &Labels) -> PyResult<()> {
+    dict.set_item("run_id", &labels.run)?;
+    let node = Some(&labels.node).filter(|node| !node.is_empty());
+    for (key, value) in [("node_id", node), ("user", labels.user.as_ref()), ("trace_id", labels.trace.as_ref())] {
+        if let Some(value) = value {
+            dict.set_item(key, value)?;
+        }
+    }
+    Ok(())
 }

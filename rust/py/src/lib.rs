@@ -7,12 +7,16 @@ mod batch;
 mod engine;
 mod error;
 mod event;
+mod input;
+mod model;
 mod operation;
 mod options;
 mod raw;
 mod runtime;
+mod source;
 mod table;
 mod transaction;
+mod types;
 
 /// The export list.
 #[pymodule]
@@ -30,7 +34,11 @@ mod _core {
     #[pymodule_export]
     use super::operation::PyOperation;
     #[pymodule_export]
+    use super::raw::register_class;
+    #[pymodule_export]
     use super::runtime::shutdown;
+    #[pymodule_export]
+    use super::source::{PyBuffer, PyPiece, PyStream};
     #[pymodule_export]
     use super::table::PyTable;
     #[pymodule_export]

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, Outcome, Result};
-use dataflow_db::{Capabilities, Transaction};
+use dataflow_db::{Capabilities, Counts, Transaction, Written};
 use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -12,14 +11,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::PyBatch;
 use crate::error::to_py;
+use crate::model::Model;
 use crate::runtime::{Owned, process};
+use crate::source::PyPiece;
 use crate::transaction::PyTransaction;
 
 /// What an operation brings back, still without Python.
 pub enum Output {
     Nothing,
     Count(i64),
-    Batch(arrow_array::RecordBatch, Arc<TableSchema>),
+    Batch(arrow_array::RecordBatch, Arc<Model>),
+    Written(Written, Arc<Model>),
+    Piece(PyPiece),
     Transaction(Arc<Transaction>),
     Capabilities(Capabilities),
 }
@@ -95,7 +98,16 @@ fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
     match result.map_err(|error| to_py(py, &error))? {
         Output::Nothing => Ok(py.None()),
         Output::Count(count) => Ok(count.into_pyobject(py)?.into_any().unbind()),
-        Output::Batch(batch, table) => Ok(Py::new(py, PyBatch::new(batch, table))?.into_any()),
+        Output::Batch(batch, model) => Ok(Py::new(py, PyBatch::new(batch, model))?.into_any()),
+        Output::Written(written, model) => {
+            let counts = PyDict::new(py);
+            for (name, count) in Counts::NAMES.into_iter().zip(written.counts.values()) {
+                counts.set_item(name, count)?;
+            }
+            let rows = written.rows.map(|batch| Py::new(py, PyBatch::new(batch, model))).transpose()?;
+            Ok((counts, rows, written.replayed).into_pyobject(py)?.into_any().unbind())
+        }
+        Output::Piece(piece) => Ok(Py::new(py, piece)?.into_any()),
         Output::Transaction(transaction) => Ok(Py::new(py, PyTransaction::new(transaction))?.into_any()),
         Output::Capabilities(facts) => {
             let dict = PyDict::new(py);

@@ -2,52 +2,49 @@
 
 use std::sync::Arc;
 
-use dataflow_core::Error;
-use dataflow_core::batch::{Reading, RowsBuilder};
+use dataflow_core::batch::Reading;
+use dataflow_core::event::Labels;
 use dataflow_core::filter::{Filter, parse};
-use dataflow_core::plan::{ReadPlan, TenantId, parse_order};
+use dataflow_core::ledger::EntryKey;
+use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
+use dataflow_core::plan::{ReadPlan, Selection, TenantId, parse_fields, parse_order};
 use dataflow_core::schema::TableSchema;
-use dataflow_db::{Context, Database, Rows, Table};
+use dataflow_core::{Error, ErrorKind, Result};
+use dataflow_db::{Begin, Context, Database, Table, Transaction, Write};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{OrRaise, to_py};
+use crate::error::OrRaise;
+use crate::event::{LabelsTuple, read_labels};
+use crate::input::{Input, read_values};
+use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
-use crate::runtime::{Owned, process};
+use crate::raw;
+use crate::runtime::Owned;
+use crate::source::{Most, PyBuffer, PyStream};
 use crate::transaction::PyTransaction;
-use crate::{arrow, raw};
-
-/// Rows read between two looks for Ctrl-C: about a millisecond.
-const SIGNAL_ROWS: usize = 4_096;
 
 #[pyclass(frozen, name = "Table", module = "dataflow._core")]
 pub struct PyTable {
     database: Owned<Arc<Database>>,
     table: Arc<Table>,
+    model: Arc<Model>,
 }
 
 impl PyTable {
-    pub fn new(database: Arc<Database>, schema: TableSchema) -> Self {
-        PyTable { database: Owned::new(database), table: Arc::new(Table::new(Arc::new(schema))) }
+    pub fn new(database: Arc<Database>, model: Model) -> Self {
+        let table = Arc::new(Table::new(Arc::clone(&model.schema)));
+        PyTable { database: Owned::new(database), table, model: Arc::new(model) }
     }
 
     fn schema(&self) -> &Arc<TableSchema> {
-        &self.table.schema
+        &self.model.schema
     }
 
-    fn append(&self, py: Python<'_>, rows: Rows, return_rows: bool, caller: Caller) -> PyResult<PyOperation> {
-        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
-        let promise = if caller.transaction.is_some() { Promise::Reads } else { Promise::Commits };
-        PyOperation::new(py, promise, |cancel| {
-            Box::pin(async move {
-                let appended = database.append(&table, rows, return_rows, &caller.context(cancel)).await?;
-                match appended.batch {
-                    Some(batch) => Ok(Output::Batch(batch, Arc::clone(&table.schema))),
-                    None => Ok(Output::Count(i64::try_from(appended.rows).unwrap_or(i64::MAX))),
-                }
-            })
-        })
+    fn reading(&self) -> Reading {
+        self.database.reading(false)
     }
 
     fn filter(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
@@ -57,119 +54,299 @@ impl PyTable {
         }
     }
 
-    /// Every dict is checked value by value while the GIL is held; nothing is sent yet.
-    fn read_rows(&self, rows: &Bound<'_, PyAny>, single: bool) -> PyResult<Rows> {
-        let py = rows.py();
-        let rows = rows.cast::<PyList>().map_err(PyErr::from)?;
-        let mut builder = RowsBuilder::new(self.schema(), self.database.reading(false), rows.len());
-        let names: Vec<_> = self.schema().columns.iter().map(|column| PyString::intern(py, &column.name)).collect();
-        for row in rows.iter() {
-            let at = builder.rows();
-            let placed = |error: Error| {
-                let error = error.within("data");
-                let path = error.detail().path.clone().unwrap_or_default();
-                to_py(py, &if single { error.path(path.replacen("data[0].", "", 1)) } else { error })
-            };
-            // A long list is read with the GIL held: Ctrl-C is looked for here.
-            if at % SIGNAL_ROWS == SIGNAL_ROWS - 1 {
-                py.check_signals()?;
-            }
-            // `query/input.py` has made a dict of everything.
-            let fields = row.cast::<PyDict>().map_err(PyErr::from)?;
-            let mut known = 0;
-            for (column, name) in names.iter().enumerate() {
-                let value = fields.get_item(name)?.filter(|value| !is_unset(value));
-                known += usize::from(value.is_some());
-                let given = value.as_ref().map(raw::read).transpose()?;
-                builder.push(column, given).map_err(placed)?;
-            }
-            if known < fields.len() {
-                self.check_names(fields).map_err(|error| placed(error.within(&format!("[{at}]"))))?;
-            }
-            builder.end_row();
+    /// The filter of a change, which names some rows unless `all_rows` says that every one is meant.
+    fn bounded(&self, filter: &Bound<'_, PyAny>, all_rows: bool) -> PyResult<Filter> {
+        let parsed = self.filter(filter.py(), Some(filter))?;
+        if parsed.is_everything() && !all_rows {
+            let error = Error::new(ErrorKind::UnfilteredWrite, "the filter matches every row; nothing was written")
+                .path("filter")
+                .hint("say all_rows=True in the bulk operation if every row is meant");
+            return Err(error).or_raise(filter.py());
         }
-        Ok(Rows::Checked(builder.finish().or_raise(py)?))
+        Ok(parsed)
     }
 
-    fn check_names(&self, fields: &Bound<'_, PyDict>) -> dataflow_core::Result<()> {
-        for name in fields.keys() {
-            let name = name.to_string();
-            self.schema().resolve(&name).map_err(|error| error.path(name.clone()))?;
-        }
-        Ok(())
+    fn columns(&self, py: Python<'_>, names: &[String], path: &str) -> PyResult<Vec<usize>> {
+        let resolve = |(at, name): (usize, &String)| {
+            self.schema().resolve(name).map_err(|error| error.path(format!("{path}[{at}]")))
+        };
+        names.iter().enumerate().map(resolve).collect::<Result<_>>().or_raise(py)
+    }
+
+    /// A write that needs nothing but what is here already.
+    fn write(&self, py: Python<'_>, write: Write, load_id: Option<EntryKey>, caller: Caller) -> PyResult<PyOperation> {
+        self.write_input(py, None, Naming::Lone, |_| Ok(write), load_id, caller)
+    }
+
+    /// A write that takes data.
+    fn write_input(
+        &self,
+        py: Python<'_>,
+        input: Option<Input>,
+        naming: Naming,
+        make: impl FnOnce(Option<dataflow_db::Rows>) -> Result<Write> + Send + 'static,
+        load_id: Option<EntryKey>,
+        caller: Caller,
+    ) -> PyResult<PyOperation> {
+        let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        let first = input.as_ref().and_then(|input| input.part.as_ref()).map_or(0, |part| part.first);
+        PyOperation::new(py, caller.promise(), |cancel| {
+            Box::pin(async move {
+                let rows = match input {
+                    Some(input) => Some(input.into_rows(&model, &cancel).await.map_err(|error| shifted(error, first))?),
+                    None => None,
+                };
+                let written = database.write(&table, make(rows)?, load_id, &caller.context(cancel)).await;
+                let written = written.map_err(|error| shifted(naming.apply(error), first))?;
+                Ok(Output::Written(written, model))
+            })
+        })
     }
 }
 
-/// `dataflow.UNSET` stands for a field that was not given.
-fn is_unset(value: &Bound<'_, PyAny>) -> bool {
-    value.get_type().name().is_ok_and(|name| name == "Unset")
+/// What errors call the data.
+#[derive(Clone, Copy)]
+pub enum Naming {
+    /// `data[3].name`.
+    Data,
+    /// `name`: the row was given alone.
+    Lone,
+    /// `keys[3].name`.
+    Keys,
 }
 
-/// In whose name an operation was called.
-struct Caller {
+impl Naming {
+    fn of(single: bool) -> Self {
+        if single { Naming::Lone } else { Naming::Data }
+    }
+
+    pub fn apply(self, error: Error) -> Error {
+        match (self, error.detail().path.as_deref().and_then(|path| path.strip_prefix("data"))) {
+            (Naming::Data, _) => error,
+            (Naming::Lone, _) => error.without_row(),
+            (Naming::Keys, Some(rest)) => {
+                let path = format!("keys{rest}");
+                error.path(path)
+            }
+            (Naming::Keys, None) => error,
+        }
+    }
+}
+
+/// The error with the row of its path counted from the begin of a load, of which `first` rows came before.
+pub fn shifted(error: Error, first: usize) -> Error {
+    let placed = ["data", "keys"].into_iter().find_map(|name| {
+        let row = error.detail().path.as_deref()?.strip_prefix(name)?;
+        Some((name, row.to_owned()))
+    });
+    match placed {
+        Some((name, row)) if first > 0 && row.starts_with('[') => {
+            error.path(row).renumbered(|row| first + row).within(name)
+        }
+        _ => error,
+    }
+}
+
+/// In whose name an operation was called: the transaction, the tenant, the time where it is not the system's, and the
+/// labels of a workflow.
+pub struct Caller {
     transaction: Option<Arc<dataflow_db::Transaction>>,
     tenant: Option<TenantId>,
+    now_us: Option<i64>,
+    labels: Option<Arc<Labels>>,
 }
 
+/// As `dataflow.query.handle` hands it over.
+pub type CallerTuple<'py> = (Option<Bound<'py, PyTransaction>>, Option<String>, Option<i64>, LabelsTuple);
+
 impl Caller {
-    fn new(py: Python<'_>, transaction: Option<&Bound<'_, PyTransaction>>, tenant: Option<&str>) -> PyResult<Self> {
-        let tenant = tenant.map(TenantId::new).transpose().or_raise(py)?;
-        Ok(Caller { transaction: transaction.map(|transaction| transaction.get().shared()), tenant })
+    pub fn read(py: Python<'_>, (transaction, tenant, now_us, labels): CallerTuple<'_>) -> PyResult<Self> {
+        let tenant = tenant.as_deref().map(TenantId::new).transpose().or_raise(py)?;
+        let transaction = transaction.map(|transaction| transaction.get().shared());
+        Ok(Caller { transaction, tenant, now_us, labels: read_labels(labels) })
     }
 
-    fn context(self, cancel: CancellationToken) -> Context {
-        Context { transaction: self.transaction, tenant: self.tenant, cancel }
+    /// What the success of a write means for the data.
+    pub fn promise(&self) -> Promise {
+        if self.transaction.is_some() { Promise::Reads } else { Promise::Commits }
     }
+
+    pub fn context(self, cancel: CancellationToken) -> Context {
+        let Caller { transaction, tenant, now_us, labels } = self;
+        Context { transaction, tenant, cancel, now_us, labels }
+    }
+}
+
+fn rows_of(rows: Option<dataflow_db::Rows>) -> Result<dataflow_db::Rows> {
+    rows.ok_or_else(|| Error::internal("a write of rows without rows"))
+}
+
+fn read_load_id(py: Python<'_>, load_id: Option<&str>) -> PyResult<Option<EntryKey>> {
+    load_id.map(EntryKey::new).transpose().map_err(|error| error.path("load_id")).or_raise(py)
+}
+
+fn read_duplicates(text: &str) -> PyResult<Duplicates> {
+    Ok(match text {
+        "error" => Duplicates::Refuse,
+        "first" => Duplicates::First,
+        "last" => Duplicates::Last,
+        _ => return Err(PyValueError::new_err("duplicates")),
+    })
 }
 
 #[pymethods]
 impl PyTable {
-    fn append_rows(
-        &self,
-        py: Python<'_>,
-        rows: &Bound<'_, PyAny>,
-        transaction: Option<&Bound<'_, PyTransaction>>,
-        tenant: Option<&str>,
-    ) -> PyResult<PyOperation> {
-        let single = rows.len()? == 1;
-        self.append(py, self.read_rows(rows, single)?, true, Caller::new(py, transaction, tenant)?)
-    }
-
-    fn append_dicts(
-        &self,
-        py: Python<'_>,
-        rows: &Bound<'_, PyAny>,
-        transaction: Option<&Bound<'_, PyTransaction>>,
-        tenant: Option<&str>,
-    ) -> PyResult<PyOperation> {
-        self.append(py, self.read_rows(rows, false)?, false, Caller::new(py, transaction, tenant)?)
-    }
-
-    fn append_arrow(
+    fn append(
         &self,
         py: Python<'_>,
         data: &Bound<'_, PyAny>,
-        nan_is_null: bool,
-        transaction: Option<&Bound<'_, PyTransaction>>,
-        tenant: Option<&str>,
+        return_rows: bool,
+        single: bool,
+        load_id: Option<&str>,
+        caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let reader = arrow::reader(data)?;
-        let reading: Reading = self.database.reading(nan_is_null);
-        let caller = Caller::new(py, transaction, tenant)?;
-        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
-        let running = process(py)?.running();
-        let promise = if caller.transaction.is_some() { Promise::Reads } else { Promise::Commits };
-        PyOperation::new(py, promise, |cancel| {
-            Box::pin(async move {
-                let batches = arrow::read_aside(reader, running, &cancel).await?;
-                let rows = Rows::Arrow { batches, reading };
-                let appended = database.append(&table, rows, false, &caller.context(cancel)).await?;
-                Ok(Output::Count(i64::try_from(appended.rows).unwrap_or(i64::MAX)))
-            })
-        })
+        let caller = Caller::read(py, caller)?;
+        let input = Input::read(&self.model, data, self.reading(), &|error| Naming::of(single).apply(error))?;
+        let make = move |rows| Ok(Write::Append { rows: rows_of(rows)?, return_rows });
+        self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, caller)
     }
 
-    #[pyo3(signature = (filter, order_by, limit, offset, transaction, tenant))]
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn upsert(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        conflict_on: Option<Vec<String>>,
+        on_conflict: &str,
+        duplicates: &str,
+        update_fields: Option<Vec<String>>,
+        return_rows: bool,
+        single: bool,
+        load_id: Option<&str>,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let caller = Caller::read(py, caller)?;
+        let input = Input::read(&self.model, data, self.reading(), &|error| Naming::of(single).apply(error))?;
+        let conflict_on = match conflict_on {
+            None => self.schema().key.clone(),
+            Some(names) => {
+                let columns = self.columns(py, &names, "conflict_on")?;
+                conflict_target(self.schema(), columns).or_raise(py)?
+            }
+        };
+        let update = update_fields.map(|names| self.columns(py, &names, "update_fields")).transpose()?;
+        let on_match = match on_conflict {
+            "update" => OnMatch::Update,
+            "ignore" => OnMatch::Ignore,
+            "error" => OnMatch::Refuse,
+            _ => return Err(PyValueError::new_err("on_conflict")),
+        };
+        let duplicates = read_duplicates(duplicates)?;
+        let part = input.part.clone();
+        let make = move |rows| {
+            Ok(Write::Upsert { rows: rows_of(rows)?, conflict_on, on_match, duplicates, update, return_rows, part })
+        };
+        self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, caller)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn update_rows(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        on_missing: &str,
+        duplicates: &str,
+        return_rows: bool,
+        load_id: Option<&str>,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let caller = Caller::read(py, caller)?;
+        let input = Input::read(&self.model, data, self.reading(), &|error| error)?;
+        let on_missing = match on_missing {
+            "skip" => OnMissing::Skip,
+            "error" => OnMissing::Refuse,
+            _ => return Err(PyValueError::new_err("on_missing")),
+        };
+        let duplicates = read_duplicates(duplicates)?;
+        let part = input.part.clone();
+        let make =
+            move |rows| Ok(Write::UpdateRows { rows: rows_of(rows)?, on_missing, duplicates, return_rows, part });
+        self.write_input(py, Some(input), Naming::Data, make, read_load_id(py, load_id)?, caller)
+    }
+
+    fn update_one(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        updates: &Bound<'_, PyDict>,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let values = read_values(&self.model, updates, self.reading())?;
+        let filter = self.bounded(filter, false)?;
+        self.write(py, Write::UpdateOne { filter, values }, None, Caller::read(py, caller)?)
+    }
+
+    fn update_matching(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        updates: &Bound<'_, PyDict>,
+        all_rows: bool,
+        load_id: Option<&str>,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let values = read_values(&self.model, updates, self.reading())?;
+        let filter = self.bounded(filter, all_rows)?;
+        self.write(py, Write::UpdateMatching { filter, values }, read_load_id(py, load_id)?, Caller::read(py, caller)?)
+    }
+
+    fn delete_one(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        version: Option<i64>,
+        hard: bool,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let filter = self.bounded(filter, false)?;
+        self.write(py, Write::DeleteOne { filter, version, hard }, None, Caller::read(py, caller)?)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn delete_matching(
+        &self,
+        py: Python<'_>,
+        filter: &Bound<'_, PyAny>,
+        max_affected: Option<u64>,
+        hard: bool,
+        all_rows: bool,
+        load_id: Option<&str>,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let filter = self.bounded(filter, all_rows)?;
+        self.write(
+            py,
+            Write::DeleteMatching { filter, max_affected, hard },
+            read_load_id(py, load_id)?,
+            Caller::read(py, caller)?,
+        )
+    }
+
+    fn delete_rows(
+        &self,
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        hard: bool,
+        load_id: Option<&str>,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let caller = Caller::read(py, caller)?;
+        let input = Input::read(&self.model, data, self.reading(), &|error| Naming::Keys.apply(error))?;
+        let part = input.part.clone();
+        let make = move |rows| Ok(Write::DeleteRows { rows: rows_of(rows)?, hard, part });
+        self.write_input(py, Some(input), Naming::Keys, make, read_load_id(py, load_id)?, caller)
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn read(
         &self,
@@ -178,22 +355,26 @@ impl PyTable {
         order_by: Vec<String>,
         limit: Option<u64>,
         offset: u64,
-        transaction: Option<&Bound<'_, PyTransaction>>,
-        tenant: Option<&str>,
+        fields: Option<Vec<String>>,
+        include_deleted: bool,
+        caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let plan = ReadPlan {
             table: Arc::clone(self.schema()),
-            filter: self.filter(py, filter)?,
+            columns: fields.map(|names| parse_fields(self.schema(), &names)).transpose().or_raise(py)?,
+            selection: Selection::Matching(self.filter(py, filter)?),
             order: parse_order(self.schema(), &order_by).or_raise(py)?,
             limit,
             offset,
+            include_deleted,
+            lock: false,
         };
-        let caller = Caller::new(py, transaction, tenant)?;
-        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        let caller = Caller::read(py, caller)?;
+        let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move {
                 let batch = database.read(&table, plan, &caller.context(cancel)).await?;
-                Ok(Output::Batch(batch, Arc::clone(&table.schema)))
+                Ok(Output::Batch(batch, model))
             })
         })
     }
@@ -202,14 +383,38 @@ impl PyTable {
         &self,
         py: Python<'_>,
         filter: Option<&Bound<'_, PyAny>>,
-        transaction: Option<&Bound<'_, PyTransaction>>,
-        tenant: Option<&str>,
+        include_deleted: bool,
+        caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let filter = self.filter(py, filter)?;
-        let caller = Caller::new(py, transaction, tenant)?;
+        let caller = Caller::read(py, caller)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         PyOperation::new(py, Promise::Reads, |cancel| {
-            Box::pin(async move { Ok(Output::Count(database.count(&table, filter, &caller.context(cancel)).await?)) })
+            Box::pin(async move {
+                let count = database.count(&table, filter, include_deleted, &caller.context(cancel)).await?;
+                Ok(Output::Count(count))
+            })
+        })
+    }
+
+    /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict.
+    fn buffer(&self, convert: Py<PyAny>, rows: usize, bytes: usize, keys: bool) -> PyBuffer {
+        let naming = if keys { Naming::Keys } else { Naming::Data };
+        PyBuffer::new(Arc::clone(&self.model), self.reading(), naming, Most { rows, bytes }, convert)
+    }
+
+    fn stream(&self, data: &Bound<'_, PyAny>, rows: usize, bytes: usize) -> PyResult<PyStream> {
+        PyStream::open(&self.model, data, self.reading(), Most { rows, bytes })
+    }
+
+    /// The transaction of a load; `changes` says whether it reads rows to change them.
+    fn begin(&self, py: Python<'_>, changes: bool, labels: LabelsTuple) -> PyResult<PyOperation> {
+        let (database, labels) = (Arc::clone(&self.database), read_labels(labels));
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move {
+                let begin = Begin { changes, ..Begin::default() };
+                Ok(Output::Transaction(Transaction::begin(&database, begin, cancel, labels).await?))
+            })
         })
     }
 
@@ -219,5 +424,21 @@ impl PyTable {
             let context = Context { cancel, ..Context::default() };
             Box::pin(async move { database.make_ready(&table, &context).await.map(|()| Output::Nothing) })
         })
+    }
+}
+
+/// Only the key and the unique sets of the model can say that two rows are the same.
+fn conflict_target(table: &TableSchema, columns: Vec<usize>) -> Result<Vec<usize>> {
+    let same = |set: &&Vec<usize>| set.len() == columns.len() && set.iter().all(|at| columns.contains(at));
+    let known = std::iter::once(&table.key).chain(&table.unique);
+    match known.into_iter().find(same) {
+        Some(set) => Ok(set.clone()),
+        None => {
+            let sets = std::iter::once(&table.key).chain(&table.unique);
+            let sets: Vec<_> = sets.map(|set| format!("({})", table.names(set).join(", "))).collect();
+            Err(Error::new(ErrorKind::InvalidOption, format!("{} has no unique set of these fields", table.model))
+                .path("conflict_on")
+                .hint(format!("the sets are {}", sets.join(", "))))
+        }
     }
 }

@@ -5,7 +5,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -97,12 +97,31 @@ def load_of_arrow(db: DataFlow, items: Table[Item]) -> None:
 
 def load_of_dicts(db: DataFlow, items: Table[Item]) -> None:
     """Much to read before anything is sent."""
+    rows = [{"name": "row"}] * 12_000_000
+    say("handed over")
+    items.bulk_create(rows)
+
+
+def load_of_a_generator(db: DataFlow, items: Table[Item]) -> None:
+    """Rows without an end, of which some pieces are written when the signal comes."""
 
     def rows() -> Iterator[dict[str, object]]:
-        yield from itertools.repeat({"name": "row"}, 12_000_000)
-        say("handed over")
+        for number in itertools.count():
+            if number == 150_000:
+                say("handed over")
+            yield {"name": "row"}
 
     items.bulk_create(rows())
+
+
+def load_of_an_asynchronous_generator(db: DataFlow, items: Table[Item]) -> None:
+    async def rows() -> AsyncIterator[dict[str, object]]:
+        for number in itertools.count():
+            if number == 150_000:
+                say("handed over")
+            yield {"name": "row"}
+
+    asyncio.run(items.abulk_create(rows()))
 
 
 def load_from_a_slow_producer(db: DataFlow, items: Table[Item]) -> None:
@@ -134,7 +153,14 @@ BLOCKED = (
     nested_transaction,
     transaction,
 )
-BUSY = (load_from_a_slow_iterator, load_from_a_slow_producer, load_of_arrow, load_of_dicts)
+BUSY = (
+    load_from_a_slow_iterator,
+    load_from_a_slow_producer,
+    load_of_a_generator,
+    load_of_an_asynchronous_generator,
+    load_of_arrow,
+    load_of_dicts,
+)
 
 
 def scene(call: Call) -> Callable[[str], None]:

@@ -88,7 +88,7 @@ def closed_loop(db: DataFlow, items: Table[Item]) -> None:
 
 
 def operation_never_begun(db: DataFlow, items: Table[Item]) -> None:
-    KEPT.append(items._count(None))
+    KEPT.append(items._count(None, False))
 
 
 def slow_observers(db: DataFlow, items: Table[Item]) -> None:

@@ -1,87 +1,16 @@
-"""A class becomes a keyword-only dataclass, a table name, columns and a key."""
+"""A class becomes a dataclass, a table name and columns; a dataclass stays what it is."""
 
 import copy
 import pickle
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
-from decimal import Decimal
-from typing import Annotated, Any, ClassVar
-from uuid import UUID
+from dataclasses import KW_ONLY, FrozenInstanceError, InitVar, dataclass
+from enum import Enum
+from typing import Annotated, Any, ClassVar, NamedTuple, TypedDict
 
-import pydantic
 import pytest
 
 from dataflow import UNSET, MaxLength, auto, errors, field
 from dataflow.model.declare import declare as declare_with
-from dataflow.model.description import Description
-
-
-def declare(cls: type[Any]) -> Description:
-    return declare_with(cls, {})
-
-
-def test_fields_may_come_in_any_order():
-    class Product:
-        price: Decimal = Decimal(1)
-        name: str
-        note: str | None = None
-
-    declare(Product)
-    assert vars(Product(name="Tea")) == {"id": UNSET, "price": Decimal(1), "name": "Tea", "note": None}
-    assert Product(name="Tea") == Product(name="Tea")
-    with pytest.raises(TypeError):
-        Product("Tea")
-    with pytest.raises(TypeError):
-        Product(price=Decimal(2))
-
-
-def test_without_a_key_there_is_an_automatic_id():
-    class Product:
-        name: str
-
-    description = declare(Product)
-    assert description.fields == ("id", "name")
-    assert (description.key, description.automatic_key) == ("id", True)
-    assert Product(name="a").id is UNSET
-    assert Product(id=3, name="a").id == 3
-
-
-@pytest.mark.parametrize("default", [{}, {"id": auto()}, {"id": field()}])
-def test_an_int_field_id_is_automatic(default: dict[str, Any]):
-    cls = type("Product", (), {"__annotations__": {"name": str, "id": int}, **default})
-    description = declare(cls)
-    assert (description.fields, description.key, description.automatic_key) == (("name", "id"), "id", True)
-    assert cls(name="a").id is UNSET
-
-
-def test_a_field_id_of_another_type_is_a_key_to_be_given():
-    class Product:
-        id: UUID
-
-    description = declare(Product)
-    assert (description.key, description.automatic_key) == ("id", False)
-    with pytest.raises(TypeError):
-        Product()
-
-
-@pytest.mark.parametrize("key", ["code", ["code"], ("code",)])
-def test_a_key_can_be_declared(key: Any):
-    class Product:
-        code: Annotated[str, MaxLength(9)]
-        id: int
-        __dataflow__: ClassVar = {"key": key}
-
-    description = declare(Product)
-    assert (description.key, description.automatic_key) == ("code", False)
-    assert description.fields == ("code", "id")
-
-
-def test_auto_declares_the_key():
-    class Product:
-        number: int = auto()
-
-    description = declare(Product)
-    assert (description.key, description.automatic_key) == ("number", True)
+from tests.unit.model.declaring import columns, declare, described, model, refused
 
 
 @pytest.mark.parametrize(
@@ -89,7 +18,7 @@ def test_auto_declares_the_key():
     [("Product", "product"), ("OrderItem", "order_item"), ("HTTPServer", "http_server"), ("V2Item", "v2_item")],
 )
 def test_the_table_is_the_class_in_snake_case(name: str, table: str):
-    assert declare(type(name, (), {"__annotations__": {"a": int}})).table == table
+    assert described(model({"a": int}, name))["table"] == table
 
 
 def test_a_tablename_is_taken_as_it_is_and_not_inherited():
@@ -100,78 +29,96 @@ def test_a_tablename_is_taken_as_it_is_and_not_inherited():
     class Child(Base):
         b: int
 
-    assert declare(Base).table == "Things"
-    assert declare(Child).table == "child"
+    assert (declare(Base).table, declare(Child).table) == ("Things", "child")
 
 
-def test_fields_of_parents_count():
-    class Stamped:
-        made_by: str
+def test_what_the_core_is_told_of_a_field():
+    assert columns(model({"a": int | None}, a=3))["a"] == {
+        "name": "a",
+        "type": {"name": "int"},
+        "nullable": True,
+        "default": 3,
+        "role": "field",
+        "decode": None,
+        "encode": None,
+    }
 
-    class Product(Stamped):
-        name: str
 
-    assert declare(Product).fields == ("id", "made_by", "name")
-    assert Product(name="a", made_by="b").made_by == "b"
-
-
-def test_multi_tenancy_is_inherited():
-    class Base:
-        __dataflow__: ClassVar = {"multi_tenant": True}
-
-    class Product(Base):
-        name: str
-
-    assert declare(Product).multi_tenant is True
+NAMES = [
+    *("name", "description", "version", "tags", "key", "table", "columns", "order", "select", "class_", "metadata"),
+    *("group", "c", "list", "count", "create", "id_", "self", "cls", "field", "fields", "default", "mro", "items"),
+    *("int", "str", "dict", "register", "model", "hint", "_private", "_Product__mangled", "größe", "x" * 60),
+]
 
 
 def test_any_name_can_be_a_field():
-    names = [
-        "name",
-        "description",
-        "version",
-        "tags",
-        "key",
-        "table",
-        "columns",
-        "order",
-        "select",
-        "class_",
-        "metadata",
-    ]
-    cls = type("Odd", (), {"__annotations__": dict.fromkeys(names, str)})
-    assert declare(cls).fields == ("id", *names)
-    assert cls(**dict.fromkeys(names, "x")).order == "x"
+    cls = model(dict.fromkeys(NAMES, str))
+    assert list(columns(cls)) == ["id", *NAMES]
+    made = cls(**{name: f"value of {name}" for name in NAMES})
+    assert [getattr(made, name) for name in NAMES] == [f"value of {name}" for name in NAMES]
+    assert vars(made).keys() == {"id", *NAMES}
+
+
+def test_the_class_gains_no_name_that_could_hide_a_field():
+    class Product:
+        name: str
+
+    before = set(dir(Product))
+    declare(Product)
+    gained = set(dir(Product)) - before - {"id"}
+    assert all(name.startswith("__") and name.endswith("__") for name in gained)
 
 
 def test_hints_may_be_strings():
     Length = MaxLength(3)
 
     class Product:
+        class Kind(Enum):
+            A = "a"
+
         name: "Annotated[str, Length]"
+        kind: "Kind"
+        list: "list[str]"
+        int: "int | None" = None
 
-    declare_with(Product, locals())
-    assert Product(name="abc").name == "abc"
+        def str(self) -> int:
+            return 1
 
-
-def test_a_default_may_be_written_with_field():
-    class Product:
-        state: str = field(default="open")
-        name: str = field()
-
-    columns = {column.name: column.default for column in declare(Product).columns}
-    assert columns == {"id": UNSET, "state": "open", "name": UNSET}
-    assert Product(name="a").state == "open"
+    told = {column.name: column.type for column in declare_with(Product, locals()).columns}
+    assert told["name"].core["max_length"] == 3
+    assert told["kind"].decode is Product.Kind
+    assert (told["list"].name, told["int"].name) == ("list", "int")
 
 
-def test_class_variables_are_no_fields():
+def test_a_class_may_name_itself():
+    @dataclass(slots=True)
+    class Node:
+        id: int = auto()
+        children: "list[Node] | None" = None
+
+    decode = columns(Node)["children"]["decode"]
+    assert decode([{"id": 5, "children": [{"id": 6}]}]) == [Node(5, [Node(6)])]
+
+
+def test_class_variables_and_methods_are_no_fields():
     class Product:
         limit: ClassVar[int] = 3
+        written: "ClassVar[int]" = 4
+        _: KW_ONLY
         __tablename__: str = "products"
+        plain = 5
         name: str
 
-    assert declare(Product).fields == ("id", "name")
-    assert Product.limit == 3
+        @property
+        def shown(self) -> str:
+            return self.name.upper()
+
+        @classmethod
+        def make(cls) -> "Product":
+            return cls(name="made")
+
+    assert list(columns(Product)) == ["id", "name"]
+    assert (Product.limit, Product.written, Product.plain, Product.make().shown) == (3, 4, 5, "MADE")
 
 
 def test_a_class_is_declared_once():
@@ -181,15 +128,63 @@ def test_a_class_is_declared_once():
     assert declare(Product) is declare(Product)
 
 
+def test_a_refused_class_stays_as_it_was():
+    cls = model({"name": str, "b": object}, name=field(default="x"))
+    before = dict(vars(cls))
+    with pytest.raises(errors.InvalidModelError):
+        declare(cls)
+    assert dict(vars(cls)) == before
+
+
 def test_a_dataclass_stays_as_it_is():
     @dataclass
     class Product:
         name: str
         id: int = auto()
 
-    description = declare(Product)
-    assert (description.key, description.automatic_key) == ("id", True)
+    before = Product.__init__
+    told = described(Product)
+    assert (told["key"], told["automatic"], told["slots"], told["construct"]) == (["id"], "database", False, None)
     assert Product("Tea").id is UNSET
+    assert Product.__init__ is before
+
+
+def test_fields_a_dataclass_lacks_are_attributes():
+    @dataclass
+    class Product:
+        name: str
+        __dataflow__ = {"versioned": True}  # noqa: RUF012
+
+    assert list(columns(Product)) == ["id", "name", "version"]
+    assert Product("Tea").id is Product("Tea").version is UNSET
+
+
+def test_a_frozen_dataclass_is_filled_attribute_by_attribute():
+    @dataclass(frozen=True)
+    class Product:
+        name: str
+
+    assert described(Product)["slots"] is True
+    with pytest.raises(FrozenInstanceError):
+        Product("Tea").name = "Coffee"
+
+
+def test_a_dataclass_with_slots_is_filled_attribute_by_attribute():
+    @dataclass(slots=True)
+    class Product:
+        id: int = auto()
+        name: str = "Tea"
+
+    assert described(Product)["slots"] is True
+    assert not hasattr(Product(), "__dict__")
+
+
+def test_a_dataclass_with_slots_declares_all_its_fields():
+    @dataclass(slots=True)
+    class Product:
+        name: str
+
+    refused(Product, errors.InvalidModelError, "Product.id", "declare `id: int = auto()`")
 
 
 def test_unset_is_one_object():
@@ -197,70 +192,48 @@ def test_unset_is_one_object():
     assert (repr(UNSET), bool(UNSET)) == ("UNSET", False)
 
 
-def cls(**body: Any) -> type[Any]:
-    hints = body.pop("hints", {"a": int})
-    return type("Product", (), {"__annotations__": hints, **body})
+class Pair(NamedTuple):
+    a: int
+
+
+class Window(TypedDict):
+    a: int
+
+
+class Numbers(dict[str, int]):
+    a: int
+
+
+@dataclass
+class Seeded:
+    a: int
+    seed: InitVar[int]
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("cls", "path", "message", "hint"),
     [
-        (cls(hints={"a": object}), "no column type"),
-        (cls(hints={"a": "Missing"}), "not defined"),
-        (cls(hints={"a": "int |"}), "no type"),
-        (cls(a=None), "not optional"),
-        (cls(b=auto()), "no type"),
-        (cls(b=field(default=1)), "no type"),
-        (cls(__dataflow__={"key": "b"}), "no field"),
-        (cls(__dataflow__=["key"]), "must be a dict"),
-        (cls(hints={"a": int, "b": int}, a=auto(), b=auto()), "only the key"),
-        (cls(hints={"a": int, "b": int}, a=auto(), __dataflow__={"key": "b"}), "only the key"),
-        (cls(hints={"id": int}, id=5), "no default"),
-        (cls(__tablename__=5), "must be a str"),
-        (cls(hints={"class": int}), "dataclass"),
+        (model({"a": object}), "Product.a", "no column type", "register_type"),
+        (model({"a": "Missing"}), "Product.a", "`Missing`, which is not defined", "define it"),
+        (model({"a": "int |"}), "Product.a", "no type", None),
+        (model({"a": int}, __tablename__=5), "Product.__tablename__", "must be a str", None),
+        (model({"class": int}), "Product", "dataclass", None),
+        (model({"a": int}, a=property(lambda self: 1)), "Product.a", "field and a method", "rename"),
+        (model({"a": InitVar[int]}), "Product.a", "InitVar", None),
+        (model({"a": "InitVar[int]"}, InitVar=InitVar), "Product.a", "InitVar", None),
+        (Seeded, "Seeded.seed", "InitVar", None),
+        (model({"a": int}, __slots__=()), "Product", "__slots__", "@dataclass(slots=True)"),
+        (Pair, "Pair", "built-in base", "NamedTuple"),
+        (Window, "Window", "built-in base", "TypedDict"),
+        (Numbers, "Numbers", "built-in base", "dict"),
     ],
 )
-def test_a_class_that_cannot_be_a_table_is_refused(model: type[Any], message: str):
-    with pytest.raises(errors.InvalidModelError, match=message):
-        declare(model)
+def test_a_class_that_cannot_be_a_table_is_refused(cls: type[Any], path: str, message: str, hint: str | None):
+    assert message in refused(cls, errors.InvalidModelError, path, hint)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        cls(hints={"tags": list[str]}, tags=[]),
-        cls(__dataflow__={"key": ["a", "b"]}),
-        cls(__dataflow__={"soft_delete": True}),
-        cls(__dataflow__={"indexes": [{"fields": ["a"]}]}),
-        cls(__slots__=()),
-        dataclass(frozen=True)(cls()),
-        dataclass(cls(a=dataclass_field(default_factory=int))),
-        pydantic.create_model("Product", a=int),
-    ],
-)
-def test_a_class_for_later_is_not_built(model: type[Any]):
-    with pytest.raises(errors.NotBuiltError):
-        declare(model)
-
-
-def test_options_that_are_off_are_taken():
-    off = {"soft_delete": False, "versioned": False, "timestamps": False, "append_only": False, "multi_tenant": False}
-    description = declare(cls(__dataflow__={**off, "unique": [], "indexes": [], "checks": {}, "schema": None}))
-    assert description.multi_tenant is False
-
-
-def test_an_unknown_option_is_answered_with_the_one_meant():
-    with pytest.raises(errors.UnknownOptionError) as caught:
-        declare(cls(__dataflow__={"multi_tenent": True}))
-    assert caught.value.hint == "did you mean `multi_tenant`?"
-
-
-@pytest.mark.parametrize("options", [{"multi_tenant": "yes"}, {"key": 5}, {"key": []}, {"key": [5]}])
-def test_an_option_of_the_wrong_type_is_refused(options: dict[str, Any]):
-    with pytest.raises(errors.InvalidOptionError):
-        declare(cls(__dataflow__=options))
-
-
-def test_a_default_factory_is_not_built():
-    with pytest.raises(errors.NotBuiltError):
-        field(default_factory=list)
+@pytest.mark.parametrize("given", [5, "Product", lambda: None])
+def test_a_model_is_a_class(given: Any):
+    with pytest.raises(errors.InvalidModelError, match="is a class") as caught:
+        declare(given)
+    assert "without brackets" in (caught.value.hint or "")

@@ -15,7 +15,7 @@ import pytest
 
 from dataflow import errors
 from dataflow.model.declare import declare
-from dataflow.query.input import ArrowInput, RowsInput, read_data
+from dataflow.query.input import ArrowInput, Data, read_data
 
 
 class Product:
@@ -27,7 +27,7 @@ DESCRIPTION = declare(Product, {})
 TABLE = pa.table({"name": ["a"], "price": [1.5]})
 
 
-def read(data: object) -> ArrowInput | RowsInput:
+def read(data: object) -> Data:
     return read_data(DESCRIPTION, data)
 
 
@@ -71,18 +71,18 @@ def test_a_null_column_of_polars_gets_a_type():
 def test_rows_may_be_dicts_mappings_and_instances():
     rows: list[Any] = [{"name": "a"}, MappingProxyType({"name": "b"}), OrderedDict(name="c"), Product(name="d")]
     expected = [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d", "price": None}]
-    assert read(rows) == read(tuple(rows)) == read(iter(rows)) == RowsInput(expected)
+    assert read(rows) == read(tuple(rows)) == read(iter(rows)) == expected
 
 
 def test_an_instance_gives_its_fields_and_no_more():
     product = Product(name="a")
     product.note = "not a field"  # type: ignore[attr-defined]
-    assert read([product]) == RowsInput([{"name": "a", "price": None}])
+    assert read([product]) == [{"name": "a", "price": None}]
 
 
 @pytest.mark.parametrize("data", [[], (), iter([])])
 def test_no_rows_are_fine(data: Any):
-    assert read(data) == RowsInput([])
+    assert read(data) == []
 
 
 def broken() -> Iterator[object]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from dataflow import BulkResult, DataFlow, Rows
+from dataflow import BulkResult, DataFlow, Rows, Table
 
 EXPECTED = [{"id": 1, "n": 2**60 + 1, "ok": True}, {"id": 2, "n": None, "ok": None}]
 
@@ -54,6 +55,19 @@ def test_rows_come_as_pandas_without_losing_digits(rows: Rows[Any]):
     assert frame["n"][1] is pd.NA
 
 
+def test_lists_of_uuids_come_as_pandas():
+    db = DataFlow("sqlite:///:memory:")
+    hints = {"refs": list[UUID] | None, "n": int, "others": list[UUID]}
+    table: Table[Any] = db.table(db.model(type("Listed", (), {"__annotations__": hints, "refs": None})))
+    table.bulk_create([{"n": 1, "others": [UUID(int=1), UUID(int=2)]}, {"n": 2, "refs": [], "others": []}])
+    frame = table.list().to_pandas()
+    assert list(frame.columns) == ["id", "refs", "n", "others"]
+    assert frame["refs"].tolist() == [None, []]
+    assert frame["others"].tolist() == [[UUID(int=1), UUID(int=2)], []]
+    assert table.list(fields=["others"]).to_pandas()["others"].tolist() == frame["others"].tolist()
+    assert list(table.list({"n": 5}).to_pandas().columns) == list(frame.columns)
+
+
 def test_rows_come_as_polars(rows: Rows[Any]):
     assert rows.to_polars().to_dicts() == EXPECTED
     assert rows.to_polars().schema == {"id": pl.Int64, "n": pl.Int64, "ok": pl.Boolean}
@@ -72,7 +86,7 @@ def test_a_bulk_result_is_a_mapping_with_attributes():
     assert (result["inserted"], result.inserted, result.get("nothing")) == (3, 3, None)
     assert list(result) == [
         *("inserted", "updated", "unchanged", "deleted", "ignored", "duplicate", "missing", "rejected"),
-        *("seconds", "rows_per_second"),
+        *("matched", "load_id", "seconds", "rows_per_second"),
     ]
     assert {**result}["rows_per_second"] == 6.0
     with pytest.raises(KeyError):

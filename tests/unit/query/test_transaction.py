@@ -42,7 +42,7 @@ class FakeEngine:
     def operation(self, name: str, result: Any = None) -> FakeOperation:
         return FakeOperation(self.log, name, self.results.get(name, result), self.outcomes.get(name))
 
-    def begin(self, isolation: str | None, read_only: bool, timeout_s: float | None) -> FakeOperation:
+    def begin(self, isolation: str | None, read_only: bool, timeout_s: float | None, labels: None) -> FakeOperation:
         return self.operation("begin", self)
 
     def savepoint(self) -> FakeOperation:

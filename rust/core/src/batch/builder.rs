@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, Decimal128Builder, FixedSizeBinaryBuilder, Float64Builder, Int64Builder,
-    StringBuilder, TimestampMicrosecondBuilder,
+    BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, DurationMicrosecondBuilder,
+    FixedSizeBinaryBuilder, Float64Builder, Int64Builder, StringBuilder, Time64MicrosecondBuilder,
+    TimestampMicrosecondBuilder,
 };
+use arrow_array::{ArrayRef, ListArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_schema::FieldRef;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::types::LogicalType;
 use crate::value::Value;
 
@@ -18,11 +21,62 @@ pub enum ColumnBuilder {
     Int(Int64Builder),
     Float(Float64Builder),
     Decimal(Decimal128Builder),
+    /// Text, choices and JSON.
     Text(StringBuilder),
     Bytes(BinaryBuilder),
     Uuid(FixedSizeBinaryBuilder),
     Instant(TimestampMicrosecondBuilder),
     WallTime(TimestampMicrosecondBuilder),
+    Date(Date32Builder),
+    Time(Time64MicrosecondBuilder),
+    Duration(DurationMicrosecondBuilder),
+    List(Box<ListBuilder>),
+}
+
+/// Lists as the end of each among the items of all.
+pub struct ListBuilder {
+    field: FieldRef,
+    items: ColumnBuilder,
+    offsets: Vec<i32>,
+    valid: NullBufferBuilder,
+}
+
+impl ListBuilder {
+    fn new(item: &LogicalType, rows: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        ListBuilder {
+            field: Arc::new(item.field("item", false)),
+            items: ColumnBuilder::new(item, rows),
+            offsets,
+            valid: NullBufferBuilder::new(rows),
+        }
+    }
+
+    fn append(&mut self, items: &[Value<'_>]) -> Result<()> {
+        let last = self.offsets.last().copied().unwrap_or(0);
+        let end = i32::try_from(items.len()).ok().and_then(|length| last.checked_add(length));
+        let end = end.ok_or_else(|| {
+            Error::new(ErrorKind::LimitExceeded, "the lists of one column have at most 2^31 - 1 items together")
+                .hint("give the rows in several calls")
+        })?;
+        for item in items {
+            self.items.append(item)?;
+        }
+        self.offsets.push(end);
+        self.valid.append_non_null();
+        Ok(())
+    }
+
+    fn append_null(&mut self) {
+        self.offsets.push(self.offsets.last().copied().unwrap_or(0));
+        self.valid.append_null();
+    }
+
+    fn finish(mut self) -> ArrayRef {
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
+        Arc::new(ListArray::new(self.field, offsets, self.items.finish(), self.valid.finish()))
+    }
 }
 
 impl ColumnBuilder {
@@ -34,13 +88,19 @@ impl ColumnBuilder {
             LogicalType::Decimal { .. } => {
                 ColumnBuilder::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(ty.arrow()))
             }
-            LogicalType::Text { .. } => ColumnBuilder::Text(StringBuilder::with_capacity(rows, rows * 16)),
+            LogicalType::Text { .. } | LogicalType::Choice { .. } | LogicalType::Json => {
+                ColumnBuilder::Text(StringBuilder::with_capacity(rows, rows * 16))
+            }
             LogicalType::Bytes => ColumnBuilder::Bytes(BinaryBuilder::with_capacity(rows, rows * 16)),
             LogicalType::Uuid => ColumnBuilder::Uuid(FixedSizeBinaryBuilder::with_capacity(rows, 16)),
             LogicalType::Instant => {
                 ColumnBuilder::Instant(TimestampMicrosecondBuilder::with_capacity(rows).with_data_type(ty.arrow()))
             }
             LogicalType::WallTime => ColumnBuilder::WallTime(TimestampMicrosecondBuilder::with_capacity(rows)),
+            LogicalType::Date => ColumnBuilder::Date(Date32Builder::with_capacity(rows)),
+            LogicalType::Time => ColumnBuilder::Time(Time64MicrosecondBuilder::with_capacity(rows)),
+            LogicalType::Duration => ColumnBuilder::Duration(DurationMicrosecondBuilder::with_capacity(rows)),
+            LogicalType::List { item } => ColumnBuilder::List(Box::new(ListBuilder::new(item, rows))),
         }
     }
 
@@ -54,6 +114,10 @@ impl ColumnBuilder {
             ColumnBuilder::Bytes(b) => b.append_null(),
             ColumnBuilder::Uuid(b) => b.append_null(),
             ColumnBuilder::Instant(b) | ColumnBuilder::WallTime(b) => b.append_null(),
+            ColumnBuilder::Date(b) => b.append_null(),
+            ColumnBuilder::Time(b) => b.append_null(),
+            ColumnBuilder::Duration(b) => b.append_null(),
+            ColumnBuilder::List(b) => b.append_null(),
         }
     }
 
@@ -66,7 +130,7 @@ impl ColumnBuilder {
             (ColumnBuilder::Int(b), Value::Int(v)) => b.append_value(*v),
             (ColumnBuilder::Float(b), Value::Float(v)) => b.append_value(*v),
             (ColumnBuilder::Decimal(b), Value::Decimal(v)) => b.append_value(*v),
-            (ColumnBuilder::Text(b), Value::Text(v)) => b.append_value(v),
+            (ColumnBuilder::Text(b), Value::Text(v) | Value::Json(v)) => b.append_value(v),
             (ColumnBuilder::Bytes(b), Value::Bytes(v)) => b.append_value(v),
             (ColumnBuilder::Uuid(b), Value::Uuid(v)) => {
                 b.append_value(v).map_err(|error| Error::internal(error.to_string()))?;
@@ -74,6 +138,10 @@ impl ColumnBuilder {
             (ColumnBuilder::Instant(b), Value::Instant(v)) | (ColumnBuilder::WallTime(b), Value::WallTime(v)) => {
                 b.append_value(*v);
             }
+            (ColumnBuilder::Date(b), Value::Date(v)) => b.append_value(*v),
+            (ColumnBuilder::Time(b), Value::Time(v)) => b.append_value(*v),
+            (ColumnBuilder::Duration(b), Value::Duration(v)) => b.append_value(*v),
+            (ColumnBuilder::List(b), Value::List(items)) => b.append(items)?,
             _ => return Err(Error::internal("a value of another type reached a column")),
         }
         Ok(())
@@ -89,6 +157,10 @@ impl ColumnBuilder {
             ColumnBuilder::Bytes(mut b) => Arc::new(b.finish()),
             ColumnBuilder::Uuid(mut b) => Arc::new(b.finish()),
             ColumnBuilder::Instant(mut b) | ColumnBuilder::WallTime(mut b) => Arc::new(b.finish()),
+            ColumnBuilder::Date(mut b) => Arc::new(b.finish()),
+            ColumnBuilder::Time(mut b) => Arc::new(b.finish()),
+            ColumnBuilder::Duration(mut b) => Arc::new(b.finish()),
+            ColumnBuilder::List(b) => b.finish(),
         }
     }
 }

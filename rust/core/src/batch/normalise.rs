@@ -6,62 +6,67 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, StringArray, new_null_array};
 use arrow_cast::cast;
-use arrow_schema::{DataType, Schema, TimeUnit};
+use arrow_schema::DataType;
 
-use super::rows::{missing, null};
-use super::{ColumnBuilder, Reading};
+use super::list::lists;
+use super::rows::null;
+use super::temporal::{dates, dates_of_midnights, durations, midnights, times, timestamps};
+use super::{ColumnBuilder, Given, Presence, Reading};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{ColumnSchema, TableSchema, arrow_field};
-use crate::types::{LogicalType, check_text, render_decimal, wrong_type};
+use crate::schema::{ColumnSchema, TableSchema};
+use crate::types::{LogicalType, canonical_json, check_choice, check_text, render_decimal, wrong_type};
 use crate::value::{Raw, Value};
 
 /// Checks `input` against the table and returns its rows in the table's types and column order.
 ///
 /// `first_row` is the number of the batch's first row in the caller's data: errors carry the path
-/// `[row].field`. Columns are matched by name; an absent one takes its default.
+/// `[row].field`. Columns are matched by name; an absent one holds its default.
 ///
 /// # Errors
-/// `NoColumns`, `UnknownField`, `MissingValue`, `NullValue` and every refusal of [`LogicalType::accept`].
-pub fn normalise(table: &TableSchema, input: &RecordBatch, reading: Reading, first_row: usize) -> Result<RecordBatch> {
+/// `NoColumns`, `UnknownField`, `NullValue` and every refusal of [`LogicalType::accept`].
+pub fn normalise(table: &TableSchema, input: &RecordBatch, reading: Reading, first_row: usize) -> Result<Given> {
     check_names(table, input)?;
-    let mut fields = Vec::with_capacity(table.columns.len());
     let mut arrays = Vec::with_capacity(table.columns.len());
+    let mut present = Vec::with_capacity(table.columns.len());
     for (at, column) in table.columns.iter().enumerate() {
-        let automatic = table.automatic_key && at == table.key;
-        let array = match input.column_by_name(&column.name) {
+        let filled = table.is_filled(at);
+        let (array, presence) = match input.column_by_name(&column.name) {
             Some(array) => {
-                given(table, column, array, automatic, reading).map_err(|error| place(error, column, first_row))?
+                let array = given(table, column, array, filled, reading);
+                let array = array.map_err(|error| place(error, column, first_row))?;
+                let presence = if filled { not_null(&array) } else { Presence::All };
+                (array, presence)
             }
-            None if automatic => continue,
-            None => absent(table, column, input.num_rows())?,
+            None => (absent(column, input.num_rows())?, Presence::None),
         };
-        if automatic && array.null_count() == array.len() {
-            continue;
-        }
-        fields.push(arrow_field(column).with_nullable(true));
         arrays.push(array);
+        present.push(presence);
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(input.num_rows()));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-        .map_err(|error| Error::internal(error.to_string()))
+    Given::new(table, arrays, present, input.num_rows())
 }
 
-/// One column given by the caller, as [`normalise`] takes it; an automatic key may have gaps.
+/// One column given by the caller, as [`normalise`] takes it.
 pub fn normalise_column(
     table: &TableSchema,
-    column: &ColumnSchema,
+    at: usize,
     array: &ArrayRef,
     reading: Reading,
     first_row: usize,
 ) -> Result<ArrayRef> {
-    let automatic = table.automatic_key && table.key_column().name == column.name;
-    given(table, column, array, automatic, reading).map_err(|error| place(error, column, first_row))
+    let column = &table.columns[at];
+    given(table, column, array, table.is_filled(at), reading).map_err(|error| place(error, column, first_row))
+}
+
+/// A null in a column that DataFlow fills is as good as absent.
+fn not_null(array: &ArrayRef) -> Presence {
+    match array.nulls() {
+        Some(nulls) if nulls.null_count() > 0 => Presence::Rows(nulls.inner().clone()),
+        _ if array.null_count() > 0 => Presence::None,
+        _ => Presence::All,
+    }
 }
 
 fn check_names(table: &TableSchema, input: &RecordBatch) -> Result<()> {
@@ -78,50 +83,52 @@ fn check_names(table: &TableSchema, input: &RecordBatch) -> Result<()> {
     Ok(())
 }
 
-/// `at[row]` from inside becomes `[first_row + row].field`.
+/// `[row]` from inside becomes `[first_row + row].field`.
 fn place(error: Error, column: &ColumnSchema, first_row: usize) -> Error {
-    let row = error.detail().path.as_deref().and_then(|row| row.parse::<usize>().ok());
-    match row {
-        Some(row) => error.path(format!("[{}].{}", first_row + row, column.name)),
+    match row_of(&error) {
+        Some((row, rest)) => error.path(format!("[{}].{}{rest}", first_row + row, column.name)),
         None => error.path(column.name.clone()),
     }
 }
 
-fn at_row(error: Error, row: usize) -> Error {
-    error.path(row.to_string())
+pub(super) fn at_row(error: Error, row: usize) -> Error {
+    error.within(&format!("[{row}]"))
 }
 
-fn absent(table: &TableSchema, column: &ColumnSchema, rows: usize) -> Result<ArrayRef> {
-    match &column.default {
-        Some(default) => {
-            let mut builder = ColumnBuilder::new(&column.ty, rows);
-            for _ in 0..rows {
-                builder.append(default)?;
-            }
-            Ok(builder.finish())
-        }
-        None if column.nullable => Ok(new_null_array(&column.ty.arrow(), rows)),
-        None => Err(missing(table, column).path(column.name.clone())),
+/// The row that [`at_row`] put first, and the rest of the path.
+pub(super) fn row_of(error: &Error) -> Option<(usize, String)> {
+    let (row, rest) = error.detail().path.as_deref()?.strip_prefix('[')?.split_once(']')?;
+    Some((row.parse().ok()?, rest.to_owned()))
+}
+
+fn absent(column: &ColumnSchema, rows: usize) -> Result<ArrayRef> {
+    let Some(default) = &column.default else {
+        return Ok(new_null_array(&column.ty.arrow(), rows));
+    };
+    let mut builder = ColumnBuilder::new(&column.ty, rows);
+    for _ in 0..rows {
+        builder.append(default)?;
     }
+    Ok(builder.finish())
 }
 
 fn given(
     table: &TableSchema,
     column: &ColumnSchema,
     array: &ArrayRef,
-    automatic: bool,
+    filled: bool,
     reading: Reading,
 ) -> Result<ArrayRef> {
     let nan_is_null = reading.nan_is_null && column.nullable;
     let array = convert(&column.ty, array, Reading { nan_is_null, ..reading })?;
-    if array.null_count() > 0 && !column.nullable && !automatic {
+    if array.null_count() > 0 && !column.nullable && !filled {
         let row = (0..array.len()).find(|&row| array.is_null(row)).unwrap_or(0);
         return Err(at_row(null(table, column), row));
     }
     Ok(array)
 }
 
-fn convert(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> Result<ArrayRef> {
+pub(super) fn convert(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> Result<ArrayRef> {
     use DataType as D;
     let same = || Ok(Arc::clone(array));
     match (ty, array.data_type()) {
@@ -148,15 +155,26 @@ fn convert(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> Result<Array
         (LogicalType::Instant, D::Timestamp(unit, Some(_))) | (LogicalType::WallTime, D::Timestamp(unit, None)) => {
             timestamps(ty, array, *unit)
         }
-        // A bare date is 00:00, in UTC for an instant; by way of seconds, which cannot overflow.
-        (LogicalType::Instant | LogicalType::WallTime, D::Date32 | D::Date64) => {
-            timestamps(ty, &recast(array, &D::Timestamp(TimeUnit::Second, None))?, TimeUnit::Second)
+        (LogicalType::Instant | LogicalType::WallTime, D::Date32 | D::Date64) => midnights(ty, array),
+        (LogicalType::Date, D::Date32 | D::Date64) => dates(array),
+        (LogicalType::Date, D::Timestamp(unit, None)) => dates_of_midnights(array, *unit),
+        (LogicalType::Time, D::Time32(_) | D::Time64(_)) => times(array),
+        (LogicalType::Duration, D::Duration(unit)) => durations(array, *unit),
+        (LogicalType::Choice { values }, D::Utf8) => check_choices(array, values),
+        (LogicalType::Json, D::Utf8) => documents(array),
+        (LogicalType::Choice { .. } | LogicalType::Json, D::LargeUtf8 | D::Utf8View) => {
+            convert(ty, &recast(array, &D::Utf8)?, reading)
         }
+        (LogicalType::Json, other) => Err(no_document(other)),
+        (
+            LogicalType::List { item },
+            D::List(_) | D::LargeList(_) | D::FixedSizeList(..) | D::ListView(_) | D::LargeListView(_),
+        ) => lists(item, array, reading),
         _ => value_by_value(ty, array, reading),
     }
 }
 
-fn recast(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef> {
+pub(super) fn recast(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef> {
     cast(array, ty).map_err(|error| {
         Error::new(ErrorKind::UnsupportedData, format!("cannot read Arrow {}: {error}", array.data_type()))
     })
@@ -220,48 +238,30 @@ fn check_utf8(texts: &StringArray, bytes: &[u8], first: usize) -> Result<()> {
     }
 }
 
-fn timestamps(ty: &LogicalType, array: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
-    let us: PrimitiveArray<TimestampMicrosecondType> = match unit {
-        TimeUnit::Second => scale_up(array.as_primitive::<TimestampSecondType>().iter(), 1_000_000)?,
-        TimeUnit::Millisecond => scale_up(array.as_primitive::<TimestampMillisecondType>().iter(), 1000)?,
-        TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().clone(),
-        TimeUnit::Nanosecond => {
-            let nanos = array.as_primitive::<TimestampNanosecondType>();
-            if let Some(row) = nanos.iter().position(|value| value.is_some_and(|ns| ns % 1000 != 0)) {
-                return Err(at_row(sub_microsecond(ty), row));
-            }
-            nanos.unary(|ns| ns.div_euclid(1000))
-        }
-    };
-    for (row, value) in us.iter().enumerate() {
-        if let Some(value) = value {
-            crate::types::check_range(value).map_err(|error| at_row(error, row))?;
+fn check_choices(array: &ArrayRef, values: &[Box<str>]) -> Result<ArrayRef> {
+    check_texts(array, None)?;
+    for (row, text) in array.as_string::<i32>().iter().enumerate() {
+        if let Some(text) = text {
+            check_choice(text, values).map_err(|error| at_row(error, row))?;
         }
     }
-    Ok(Arc::new(us.with_data_type(ty.arrow())))
+    Ok(Arc::clone(array))
 }
 
-fn sub_microsecond(ty: &LogicalType) -> Error {
-    let floats = crate::types::FloatRules { nan: false, infinity: false };
-    match ty.accept(Raw::SubMicrosecond, floats) {
-        Err(error) => error,
-        Ok(_) => Error::internal("a sub-microsecond value was accepted"),
+/// JSON text of any form becomes canonical; the text `null` is null.
+fn documents(array: &ArrayRef) -> Result<ArrayRef> {
+    check_texts(array, None)?;
+    let mut builder = ColumnBuilder::new(&LogicalType::Json, array.len());
+    for (row, text) in array.as_string::<i32>().iter().enumerate() {
+        let document = text.map_or(Ok(Value::Null), canonical_json).map_err(|error| at_row(error, row))?;
+        builder.append(&document)?;
     }
+    Ok(builder.finish())
 }
 
-fn scale_up(
-    values: impl Iterator<Item = Option<i64>>,
-    factor: i64,
-) -> Result<PrimitiveArray<TimestampMicrosecondType>> {
-    values
-        .enumerate()
-        .map(|(row, value)| match value.map(|v| v.checked_mul(factor)) {
-            Some(None) => {
-                Err(at_row(crate::types::check_range(i64::MAX).err().unwrap_or_else(|| Error::internal("range")), row))
-            }
-            other => Ok(other.flatten()),
-        })
-        .collect()
+fn no_document(ty: &DataType) -> Error {
+    Error::new(ErrorKind::UnsupportedData, format!("a JSON field cannot be read from Arrow {ty}"))
+        .hint("give the column as JSON text, or the rows as dicts")
 }
 
 fn value_by_value(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> Result<ArrayRef> {

@@ -2,57 +2,67 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::Schema;
+use arrow_buffer::BooleanBufferBuilder;
 
-use super::{ColumnBuilder, Reading};
+use super::{ColumnBuilder, Given, Presence, Reading};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{ColumnSchema, TableSchema, arrow_field};
+use crate::schema::{ColumnSchema, TableSchema};
 use crate::value::{Raw, Value};
 
 /// Collects rows for a table; errors carry the path `[row].field`.
 pub struct RowsBuilder {
     table: Arc<TableSchema>,
     reading: Reading,
-    columns: Vec<ColumnBuilder>,
-    /// Whether any row gave the automatic key: if none did, the column is left to the database.
-    key_given: bool,
+    columns: Vec<(ColumnBuilder, BooleanBufferBuilder)>,
     rows: usize,
+    bytes: usize,
 }
 
 impl RowsBuilder {
     pub fn new(table: &Arc<TableSchema>, reading: Reading, rows: usize) -> Self {
-        let columns = table.columns.iter().map(|column| ColumnBuilder::new(&column.ty, rows)).collect();
-        RowsBuilder { table: Arc::clone(table), reading, columns, key_given: false, rows: 0 }
+        let column = |column: &ColumnSchema| (ColumnBuilder::new(&column.ty, rows), BooleanBufferBuilder::new(rows));
+        let columns = table.columns.iter().map(column).collect();
+        RowsBuilder { table: Arc::clone(table), reading, columns, rows: 0, bytes: 0 }
     }
 
     /// Adds the next row's value of column `at`; `None` means the row does not have the field.
     ///
     /// Every column is pushed once a row, in any order, before [`Self::end_row`].
     pub fn push(&mut self, at: usize, given: Option<Raw<'_>>) -> Result<()> {
-        let column = &self.table.columns[at];
-        let automatic = self.table.automatic_key && at == self.table.key;
-        self.key_given |= automatic && !matches!(given, None | Some(Raw::Null));
-        let value = self.value(column, automatic, given);
-        let value = value.map_err(|error| error.path(format!("[{}].{}", self.rows, column.name)))?;
-        self.columns[at].append(&value)
+        let filled = self.table.is_filled(at);
+        let given = given.filter(|raw| !(filled && matches!(raw, Raw::Null)));
+        let present = given.is_some();
+        match given {
+            None => {
+                let default = self.table.columns[at].default.clone().unwrap_or(Value::Null);
+                self.columns[at].0.append(&default)?;
+            }
+            Some(raw) => self.accept(at, raw)?,
+        }
+        self.columns[at].1.append(present);
+        Ok(())
     }
 
-    fn value<'a>(&self, column: &ColumnSchema, automatic: bool, given: Option<Raw<'a>>) -> Result<Value<'a>> {
-        let value = match given {
-            None if automatic => Value::Null,
-            None => match &column.default {
-                Some(default) => default.clone(),
-                None if column.nullable => Value::Null,
-                None => return Err(missing(&self.table, column)),
-            },
-            Some(Raw::Float(value)) if value.is_nan() && self.reading.nan_is_null && column.nullable => Value::Null,
-            Some(raw) => column.ty.accept(raw, self.reading.floats)?,
+    /// As [`Self::push`] for a row that does not have the field and whose default was made for it alone.
+    pub fn push_default(&mut self, at: usize, default: Raw<'_>) -> Result<()> {
+        self.accept(at, default)?;
+        self.columns[at].1.append(false);
+        Ok(())
+    }
+
+    fn accept(&mut self, at: usize, raw: Raw<'_>) -> Result<()> {
+        let column = &self.table.columns[at];
+        let value = match raw {
+            Raw::Float(value) if value.is_nan() && self.reading.nan_is_null && column.nullable => Ok(Value::Null),
+            raw => column.ty.accept(raw, self.reading.floats),
         };
-        if value == Value::Null && !column.nullable && !automatic {
-            return Err(null(&self.table, column));
-        }
-        Ok(value)
+        let value = match value {
+            Ok(Value::Null) if !column.nullable => Err(null(&self.table, column)),
+            value => value,
+        };
+        let value = value.map_err(|error| error.within(&column.name).within(&format!("[{}]", self.rows)))?;
+        self.bytes += weight(&value);
+        self.columns[at].0.append(&value)
     }
 
     pub fn end_row(&mut self) {
@@ -63,20 +73,31 @@ impl RowsBuilder {
         self.rows
     }
 
-    /// The batch in the table's column order, without the automatic key where no row gave one.
-    pub fn finish(self) -> Result<RecordBatch> {
-        let skip = (self.table.automatic_key && !self.key_given).then_some(self.table.key);
-        let mut fields = Vec::new();
-        let mut arrays: Vec<ArrayRef> = Vec::new();
-        for (at, (column, builder)) in self.table.columns.iter().zip(self.columns).enumerate() {
-            if Some(at) != skip {
-                fields.push(arrow_field(column).with_nullable(true));
-                arrays.push(builder.finish());
-            }
+    /// About the memory the rows take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn finish(self) -> Result<Given> {
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        let mut present = Vec::with_capacity(self.columns.len());
+        for (values, given) in self.columns {
+            arrays.push(values.finish());
+            let given = given.build();
+            let all = given.count_set_bits() == given.len();
+            present.push(if all { Presence::All } else { Presence::Rows(given) });
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
-        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-            .map_err(|error| Error::internal(error.to_string()))
+        Given::new(&self.table, arrays, present, self.rows)
+    }
+}
+
+/// About the memory a value takes in its column.
+fn weight(value: &Value<'_>) -> usize {
+    match value {
+        Value::Text(text) | Value::Json(text) => text.len() + size_of::<i32>(),
+        Value::Bytes(bytes) => bytes.len() + size_of::<i32>(),
+        Value::List(items) => items.iter().map(weight).sum::<usize>() + size_of::<i32>(),
+        _ => size_of::<i128>(),
     }
 }
 
@@ -115,7 +136,8 @@ mod tests {
         for (key, columns) in [(None, 4), (Some(7), 5)] {
             let mut builder = RowsBuilder::new(&table, READING, 1);
             row(&mut builder, key, Some(Raw::Text("a".into()))).unwrap();
-            assert_eq!(builder.finish().unwrap().num_columns(), columns);
+            let given = builder.finish().unwrap();
+            assert_eq!(given.to_stored(&table, 0).unwrap().num_columns(), columns);
         }
     }
 
@@ -123,11 +145,7 @@ mod tests {
     fn a_refusal_names_row_and_field() {
         let mut builder = RowsBuilder::new(&Arc::new(product(false)), READING, 2);
         row(&mut builder, None, Some(Raw::Text("a".into()))).unwrap();
-        for (given, kind) in [
-            (None, ErrorKind::MissingValue),
-            (Some(Raw::Null), ErrorKind::NullValue),
-            (Some(Raw::Int(1)), ErrorKind::WrongType),
-        ] {
+        for (given, kind) in [(Some(Raw::Null), ErrorKind::NullValue), (Some(Raw::Int(1)), ErrorKind::WrongType)] {
             let error = builder.push(1, given).unwrap_err();
             assert_eq!((error.kind(), error.detail().path.as_deref()), (kind, Some("[1].name")));
         }

@@ -1,8 +1,22 @@
 //! SQLite, the embedded default. Tables are STRICT: without it text goes into INTEGER columns.
 
-use super::{BeginSteps, Dialect, Isolation, KeyGenerator, KeyIndex, SchemaLock};
-use crate::schema::{ColumnSchema, TableSchema};
-use crate::types::{FloatRules, LogicalType};
+use std::fmt::Write as _;
+
+use super::{
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, SchemaLock, ascii,
+    list_text,
+};
+use crate::error::Result;
+use crate::filter::Pattern;
+use crate::schema::{ColumnSchema, KeySource, TableSchema, hex};
+use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_time};
+use crate::value::Value;
+
+/// Our own SQL function `dataflow_regexp(pattern, text)`, which every connection of ours has.
+pub const REGEXP_FUNCTION: &str = "dataflow_regexp";
+/// Our own SQL function `dataflow_has_any(items, list)` on lists in JSON; a subquery on `json_each` may not stand in a
+/// check, and reads numbers as floats.
+pub const HAS_ANY_FUNCTION: &str = "dataflow_has_any";
 
 #[derive(Clone, Debug)]
 pub struct Sqlite;
@@ -37,6 +51,56 @@ impl Dialect for Sqlite {
         false
     }
 
+    fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String> {
+        Ok(match value {
+            Value::Null => "NULL".to_owned(),
+            Value::Bool(v) => u8::from(*v).to_string(),
+            Value::Int(v) | Value::Duration(v) => v.to_string(),
+            Value::Float(v) => float_literal(*v),
+            Value::Decimal(v) => format!("X'{}'", hex(&encode_decimal(*v))),
+            Value::Text(v) | Value::Json(v) => quote_text(v),
+            Value::List(values) => quote_text(&list_text(ty, values)?),
+            Value::Bytes(v) => format!("X'{}'", hex(v)),
+            Value::Uuid(v) => format!("X'{}'", hex(v)),
+            Value::Instant(us) => quote_text(&ascii(&render_datetime(*us))),
+            Value::WallTime(us) => quote_text(&ascii(&render_datetime(*us)[..WALL_WIDTH])),
+            Value::Date(days) => quote_text(&ascii(&render_date(*days))),
+            Value::Time(us) => quote_text(&ascii(&render_time(*us))),
+        })
+    }
+
+    fn pattern(&self, pattern: &Pattern) -> String {
+        match pattern {
+            Pattern::Like(like) if like.folds_ascii() => like.render_escaped(),
+            Pattern::Like(like) => like.render("?", "*", |text, c| match c {
+                '*' | '?' | '[' => text.extend(['[', c, ']']),
+                c => text.push(c),
+            }),
+            Pattern::Regex(regex) => regex.source().to_owned(),
+        }
+    }
+
+    /// GLOB is exact where LIKE folds ASCII letters, and no others.
+    fn matches(&self, pattern: &Pattern, column: &str, operand: &str) -> String {
+        match pattern {
+            Pattern::Like(like) if like.folds_ascii() => format!("{column} LIKE {operand} ESCAPE '\\'"),
+            Pattern::Like(_) => format!("{column} GLOB {operand}"),
+            Pattern::Regex(_) => format!("{REGEXP_FUNCTION}({operand}, {column})"),
+        }
+    }
+
+    fn has_any(&self, _ty: &LogicalType, column: &str, operands: &[String]) -> String {
+        format!("{HAS_ANY_FUNCTION}({}, {column})", operands.concat())
+    }
+
+    fn json_at(&self, column: &str, path: &[String]) -> String {
+        format!("({column} -> {})", path.concat())
+    }
+
+    fn json_is_object(&self, value: &str) -> String {
+        format!("json_type({value}) = 'object'")
+    }
+
     fn null_is_smallest(&self, _descending: bool) -> &'static str {
         ""
     }
@@ -47,9 +111,16 @@ impl Dialect for Sqlite {
 
     fn reported_type(&self, ty: &LogicalType) -> String {
         match ty {
-            LogicalType::Bool | LogicalType::Int => "INTEGER",
+            LogicalType::Bool | LogicalType::Int | LogicalType::Duration => "INTEGER",
             LogicalType::Float => "REAL",
-            LogicalType::Text { .. } | LogicalType::Instant | LogicalType::WallTime => "TEXT",
+            LogicalType::Text { .. }
+            | LogicalType::Instant
+            | LogicalType::WallTime
+            | LogicalType::Date
+            | LogicalType::Time
+            | LogicalType::Choice { .. }
+            | LogicalType::List { .. }
+            | LogicalType::Json => "TEXT",
             LogicalType::Decimal { .. } | LogicalType::Bytes | LogicalType::Uuid => "BLOB",
         }
         .to_owned()
@@ -61,13 +132,20 @@ impl Dialect for Sqlite {
 
     fn column_check(&self, column: &ColumnSchema) -> Option<String> {
         let name = self.quote(&column.name);
-        match column.ty {
+        match &column.ty {
             LogicalType::Bool => Some(format!("{name} IN (0, 1)")),
             LogicalType::Decimal { .. } | LogicalType::Uuid => Some(format!("length({name}) = 16")),
             LogicalType::Text { max_length: Some(length) } => Some(format!("length({name}) <= {length}")),
             // Fixed width is what makes the order of the text the order of time.
             LogicalType::Instant => Some(format!("length({name}) = 27 AND {name} LIKE '____-__-__T__:__:__.______Z'")),
             LogicalType::WallTime => Some(format!("length({name}) = 26 AND {name} LIKE '____-__-__T__:__:__.______'")),
+            LogicalType::Date => Some(format!("length({name}) = 10 AND {name} LIKE '____-__-__'")),
+            LogicalType::Time => Some(format!("length({name}) = 15 AND {name} LIKE '__:__:__.______'")),
+            LogicalType::Choice { values } => {
+                let quoted: Vec<_> = values.iter().map(|text| quote_text(text)).collect();
+                Some(format!("{name} IN ({})", quoted.join(", ")))
+            }
+            LogicalType::List { .. } | LogicalType::Json => Some(format!("json_valid({name})")),
             _ => None,
         }
     }
@@ -78,8 +156,9 @@ impl Dialect for Sqlite {
 
     /// Only a sole INTEGER PRIMARY KEY generates; AUTOINCREMENT never gives a deleted row's id again.
     fn sole_automatic_key(&self, table: &TableSchema) -> Option<String> {
-        (table.automatic_key && !table.multi_tenant)
-            .then(|| format!("{} INTEGER PRIMARY KEY AUTOINCREMENT", self.quote(&table.key_column().name)))
+        let generated = table.key_source == KeySource::Database && !table.multi_tenant;
+        let key = table.sole_key().filter(|_| generated)?;
+        Some(format!("{} INTEGER PRIMARY KEY AUTOINCREMENT", self.quote(&key.name)))
     }
 
     fn key_generator(&self) -> KeyGenerator {
@@ -108,9 +187,91 @@ impl Dialect for Sqlite {
     }
 
     /// A rowid key is reported as nullable, which it never is.
-    fn columns_query(&self) -> String {
+    fn columns_query(&self, _namespace: Option<&str>) -> String {
         "SELECT name, type, (\"notnull\" = 0 AND pk = 0) FROM pragma_table_info(?1)".to_owned()
     }
+
+    /// A rowid key has no index.
+    fn unique_query(&self, _namespace: Option<&str>) -> String {
+        "SELECT i.name, coalesce(c.name, ''), i.partial FROM pragma_index_list(?1) AS i, pragma_index_info(i.name) AS c \
+         WHERE i.\"unique\" UNION ALL SELECT 'key', name, 0 FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY 1, 2"
+            .to_owned()
+    }
+
+    fn table_name(&self, table: &TableSchema) -> String {
+        table.full_name()
+    }
+
+    fn qualified_table(&self, table: &TableSchema) -> String {
+        self.qualified(&self.table_name(table))
+    }
+
+    fn referenced_table(&self, table: &TableSchema) -> String {
+        self.quote(&self.table_name(table))
+    }
+
+    /// The names of indexes are those of the whole file.
+    fn index_on(&self, table: &TableSchema, index: &str) -> (String, String) {
+        let prefix = table.namespace.as_ref().map(|namespace| format!("{namespace}.")).unwrap_or_default();
+        (self.qualified(&format!("{prefix}{index}")), self.referenced_table(table))
+    }
+
+    fn create_namespace(&self, _namespace: &str) -> Option<String> {
+        None
+    }
+
+    fn partial_index(&self) -> PartialIndex {
+        PartialIndex::Where
+    }
+
+    fn foreign_keys(&self) -> ForeignKeys {
+        ForeignKeys::Inside
+    }
+
+    /// A writer holds the whole file.
+    fn lock_rows(&self) -> &'static str {
+        ""
+    }
+
+    fn put_form(&self) -> PutForm {
+        PutForm::Stepped
+    }
+}
+
+fn quote_text(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// A float as a constant expression.
+///
+/// SQLite 3.51 reads up to 15 digits near the point exactly and others sometimes one step off: those are written as
+/// a whole number times powers of two, where every step is exact. A number beyond the largest is an infinity.
+fn float_literal(value: f64) -> String {
+    let shortest = format!("{value:e}");
+    let near = shortest.split_once('e').is_some_and(|(digits, exponent)| {
+        digits.len() <= 17 && exponent.parse::<i32>().is_ok_and(|exponent| exponent.abs() <= 22)
+    });
+    match value {
+        f64::INFINITY => "9e999".to_owned(),
+        f64::NEG_INFINITY => "-9e999".to_owned(),
+        _ if near => shortest,
+        value => exact_product(value),
+    }
+}
+
+fn exact_product(value: f64) -> String {
+    let (bits, sign) = (value.to_bits(), if value < 0.0 { "-" } else { "" });
+    let (fraction, biased) = (bits & ((1 << 52) - 1), bits >> 52 & 0x7ff);
+    let whole = if biased == 0 { fraction } else { fraction | 1 << 52 };
+    let mut text = format!("({sign}{whole}.0");
+    // 1075 is the bias and the 52 places of the fraction.
+    let (operator, mut powers) = if biased > 1075 { ('*', biased - 1075) } else { ('/', 1075 - biased.max(1)) };
+    while powers > 0 {
+        let step = powers.min(52);
+        let _ = write!(text, " {operator} {}.0", 1_u64 << step);
+        powers -= step;
+    }
+    text + ")"
 }
 
 /// A decimal's digits as 16 bytes whose order is the order of the numbers: big-endian with the sign bit flipped.

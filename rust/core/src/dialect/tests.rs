@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
-use super::{Dialect, Mysql, ParamValue, Postgres, Sqlite, Statement};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+
+use super::{Dialect, Mysql, ParamValue, Postgres, Sqlite, Statement, Target, create_table, foreign_keys};
+use crate::error::ErrorKind;
 use crate::filter::{Comparison, Filter};
-use crate::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, TenantId};
+use crate::plan::{Assignment, Order, Plan, ReadPlan, Scope, ScopedPlan, Selection, TenantId};
 use crate::schema::tests::product;
+use crate::schema::{ColumnSchema, Index, KeySource, OnDelete, Reference, Role, TableSchema};
+use crate::types::LogicalType;
 use crate::value::Value;
 
-fn dialects() -> [Box<dyn Dialect>; 3] {
+pub(super) fn dialects() -> [Box<dyn Dialect>; 3] {
     [
         Box::new(Postgres { schema: "public".to_owned() }),
-        Box::new(Mysql { database: "shop".to_owned(), mariadb: true }),
+        Box::new(Mysql { database: "shop".to_owned(), mariadb: true, statement_log: false, snapshot_isolation: true }),
         Box::new(Sqlite),
     ]
 }
 
 fn scope() -> Scope {
-    Scope { tenant: Some(TenantId::new("acme").unwrap()) }
+    Scope { tenant: Some(TenantId::new("acme").unwrap()), labels: None }
 }
 
 /// Price below 5 or unknown quantity, and not one of two names; dearest first.
@@ -25,16 +30,19 @@ fn read(multi_tenant: bool) -> Plan {
     let text = |text: &'static str| Value::Text(text.into());
     Plan::Read(ReadPlan {
         table: Arc::new(product(multi_tenant)),
-        filter: Filter::And(vec![
+        columns: None,
+        selection: Selection::Matching(Filter::And(vec![
             Filter::Or(vec![
                 Filter::Compare { column: 2, comparison: Comparison::Less, value: Value::Decimal(500) },
                 Filter::IsNull { column: 3 },
             ]),
             Filter::Not(Box::new(Filter::In { column: 1, values: vec![text("a"), text("b")], null: true })),
-        ]),
+        ])),
         order: vec![Order { column: 2, descending: true }, Order { column: 0, descending: false }],
         limit: Some(10),
         offset: 20,
+        include_deleted: false,
+        lock: false,
     })
 }
 
@@ -72,7 +80,8 @@ fn the_tenant_leads_every_condition_and_comes_back() {
 
 #[test]
 fn a_count_without_filter_still_names_its_tenant() {
-    let plan = Plan::Count { table: Arc::new(product(true)), filter: Filter::And(vec![]) };
+    let plan =
+        Plan::Count { table: Arc::new(product(true)), selection: Selection::everything(), include_deleted: false };
     let scoped = ScopedPlan::new(plan, &scope()).unwrap();
     let statement = Statement::query(dialects()[0].as_ref(), &scoped).unwrap();
     assert_eq!(
@@ -101,17 +110,17 @@ fn a_table_is_made_in_each_dialect() {
          CONSTRAINT \"ck_product_made\" CHECK (length(\"made\") = 27 AND \"made\" LIKE '____-__-__T__:__:__.______Z')\n) STRICT",
     ];
     for (dialect, expected) in dialects().iter().zip(expected) {
-        assert_eq!(dialect.create_table(&product(true))[0], expected);
+        assert_eq!(create_table(dialect.as_ref(), &product(true), &[]).unwrap()[0], expected);
     }
 }
 
 #[test]
 fn a_sole_automatic_key_is_sqlites_rowid() {
     let [_, _, sqlite] = dialects();
-    let statements = sqlite.create_table(&product(false));
+    let statements = create_table(sqlite.as_ref(), &product(false), &[]).unwrap();
     assert!(statements[0].contains("\"id\" INTEGER PRIMARY KEY AUTOINCREMENT,"), "{}", statements[0]);
     assert_eq!(statements.len(), 1);
-    let behind_a_tenant = sqlite.create_table(&product(true));
+    let behind_a_tenant = create_table(sqlite.as_ref(), &product(true), &[]).unwrap();
     assert_eq!(behind_a_tenant[1], "CREATE INDEX \"main\".\"ix_product_id\" ON \"product\" (\"id\")");
 }
 
@@ -119,4 +128,160 @@ fn a_sole_automatic_key_is_sqlites_rowid() {
 fn a_quote_in_a_name_stays_inside_its_quotes() {
     let names = dialects().map(|dialect| dialect.quote("a\"b`c"));
     assert_eq!(names, ["\"a\"\"b`c\"", "`a\"b``c`", "\"a\"\"b`c\""]);
+}
+
+/// A model with every kind of constraint: key (region, no), unique sku, soft-deleted, a reference to Product.
+fn order() -> TableSchema {
+    let column =
+        |name: &str, ty, nullable, role| ColumnSchema { name: name.to_owned(), ty, nullable, default: None, role };
+    let text = || LogicalType::Text { max_length: Some(9) };
+    TableSchema {
+        model: "Order".to_owned(),
+        namespace: Some("sales".to_owned()),
+        table: "order".to_owned(),
+        columns: vec![
+            column("region", text(), false, Role::Field),
+            column("no", LogicalType::Int, false, Role::Field),
+            column("sku", text(), false, Role::Field),
+            column("product_id", LogicalType::Int, true, Role::Field),
+            column("deleted_at", LogicalType::Instant, true, Role::DeletedAt),
+        ],
+        key: vec![0, 1],
+        key_source: KeySource::Caller,
+        unique: vec![vec![2]],
+        indexes: vec![Index {
+            name: "ix_order_sku_no".to_owned(),
+            columns: vec![Order { column: 2, descending: false }, Order { column: 1, descending: true }],
+            unique: false,
+            filter: None,
+        }],
+        checks: Vec::new(),
+        references: vec![Reference { column: 3, model: "Product".to_owned(), on_delete: OnDelete::Restrict }],
+        multi_tenant: false,
+        append_only: false,
+    }
+    .checked()
+    .unwrap()
+}
+
+#[test]
+fn constraints_are_written_in_each_dialect() {
+    let expected: [&[&str]; 3] = [
+        &[
+            "CREATE TABLE \"sales\".\"order\" (\n  \"region\" text COLLATE \"C\" NOT NULL,\n  \"no\" bigint NOT NULL,\n  \
+             \"sku\" text COLLATE \"C\" NOT NULL,\n  \"product_id\" bigint,\n  \"deleted_at\" timestamp with time zone,\n  \
+             CONSTRAINT \"pk_order_key\" PRIMARY KEY (\"region\", \"no\"),\n  \
+             CONSTRAINT \"ck_order_region\" CHECK (char_length(\"region\") <= 9),\n  \
+             CONSTRAINT \"ck_order_sku\" CHECK (char_length(\"sku\") <= 9)\n)",
+            "CREATE UNIQUE INDEX \"uq_order_sku\" ON \"sales\".\"order\" (\"sku\") WHERE \"deleted_at\" IS NULL",
+            "CREATE INDEX \"ix_order_sku_no\" ON \"sales\".\"order\" (\"sku\", \"no\" DESC)",
+            "ALTER TABLE \"sales\".\"order\" ADD CONSTRAINT \"fk_order_product_id\" FOREIGN KEY (\"product_id\") \
+             REFERENCES \"public\".\"product\" (\"id\") ON DELETE RESTRICT",
+        ],
+        &[
+            "CREATE TABLE `sales`.`order` (\n  `region` varchar(9) NOT NULL,\n  `no` bigint NOT NULL,\n  \
+             `sku` varchar(9) NOT NULL,\n  `product_id` bigint,\n  `deleted_at` datetime(6),\n  \
+             `uq_order_sku` boolean GENERATED ALWAYS AS (CASE WHEN `deleted_at` IS NULL THEN 1 END) VIRTUAL,\n  \
+             CONSTRAINT `pk_order_key` PRIMARY KEY (`region`, `no`),\n  \
+             CONSTRAINT `uq_order_sku` UNIQUE (`sku`, `uq_order_sku`)\n) \
+             ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin",
+            "CREATE INDEX `ix_order_sku_no` ON `sales`.`order` (`sku`, `no` DESC)",
+            "ALTER TABLE `sales`.`order` ADD CONSTRAINT `fk_order_product_id` FOREIGN KEY (`product_id`) \
+             REFERENCES `shop`.`product` (`id`) ON DELETE RESTRICT",
+        ],
+        &[
+            "CREATE TABLE \"main\".\"sales.order\" (\n  \"region\" TEXT NOT NULL,\n  \"no\" INTEGER NOT NULL,\n  \
+             \"sku\" TEXT NOT NULL,\n  \"product_id\" INTEGER,\n  \"deleted_at\" TEXT,\n  \
+             CONSTRAINT \"pk_order_key\" PRIMARY KEY (\"region\", \"no\"),\n  \
+             CONSTRAINT \"ck_order_region\" CHECK (length(\"region\") <= 9),\n  \
+             CONSTRAINT \"ck_order_sku\" CHECK (length(\"sku\") <= 9),\n  \
+             CONSTRAINT \"ck_order_deleted_at\" CHECK (length(\"deleted_at\") = 27 AND \"deleted_at\" LIKE '____-__-__T__:__:__.______Z'),\n  \
+             CONSTRAINT \"fk_order_product_id\" FOREIGN KEY (\"product_id\") REFERENCES \"product\" (\"id\") ON DELETE RESTRICT\n) STRICT",
+            "CREATE UNIQUE INDEX \"main\".\"sales.uq_order_sku\" ON \"sales.order\" (\"sku\") WHERE \"deleted_at\" IS NULL",
+            "CREATE INDEX \"main\".\"sales.ix_order_sku_no\" ON \"sales.order\" (\"sku\", \"no\" DESC)",
+        ],
+    ];
+    let (order, product) = (order(), product(false));
+    let later = Target { table: &product, is_there: false };
+    for (dialect, expected) in dialects().iter().zip(expected) {
+        let mut statements = create_table(dialect.as_ref(), &order, &[later]).unwrap();
+        statements.extend(foreign_keys(dialect.as_ref(), &order, &[later]).unwrap());
+        assert_eq!(statements, expected);
+    }
+}
+
+fn keys(rows: &[(&'static str, i64)]) -> RecordBatch {
+    let regions: ArrayRef = Arc::new(StringArray::from_iter_values(rows.iter().map(|(region, _)| *region)));
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|(_, no)| *no)));
+    RecordBatch::try_from_iter([("region", regions), ("no", numbers)]).unwrap()
+}
+
+#[test]
+fn writes_are_written_in_each_dialect() {
+    let table = Arc::new(order());
+    let keyed = || Selection::Keyed { columns: vec![0, 1], keys: keys(&[("eu", 1), ("us", 2)]) };
+    let change = || Plan::Change {
+        table: Arc::clone(&table),
+        selection: keyed(),
+        assignments: vec![(2, Assignment::Value(Value::Text("x".into()))), (3, Assignment::Increment)],
+        include_deleted: false,
+    };
+    let remove = || Plan::Remove { table: Arc::clone(&table), selection: keyed(), include_deleted: true };
+    let whole = RecordBatch::try_from_iter([
+        ("region", Arc::new(StringArray::from(vec!["eu", "us"])) as ArrayRef),
+        ("no", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("sku", Arc::new(StringArray::from(vec!["a", "b"]))),
+    ])
+    .unwrap();
+    let put = || Plan::Put { table: Arc::clone(&table), batch: whole.clone(), set: vec![2] };
+    let expected = [
+        [
+            "/* Order.update */ UPDATE \"sales\".\"order\" SET \"sku\" = $1, \"product_id\" = \"product_id\" + 1 \
+             WHERE \"deleted_at\" IS NULL AND (\"region\", \"no\") IN (VALUES ($2, $3), ($4, $5))",
+            "/* Order.delete */ DELETE FROM \"sales\".\"order\" WHERE (\"region\", \"no\") IN (VALUES ($1, $2), ($3, $4))",
+            "/* Order.update */ UPDATE \"sales\".\"order\" AS t SET \"sku\" = v.\"sku\" FROM (VALUES ($1, $2, $3), ($4, $5, $6)) \
+             AS v (\"region\", \"no\", \"sku\") WHERE t.\"region\" = v.\"region\" AND t.\"no\" = v.\"no\"",
+        ],
+        [
+            "/* Order.update */ UPDATE `sales`.`order` SET `sku` = ?, `product_id` = `product_id` + 1 \
+             WHERE `deleted_at` IS NULL AND (`region`, `no`) IN ((?, ?), (?, ?))",
+            "/* Order.delete */ DELETE FROM `sales`.`order` WHERE (`region`, `no`) IN ((?, ?), (?, ?))",
+            "/* Order.update */ INSERT INTO `sales`.`order` (`region`, `no`, `sku`) VALUES (?, ?, ?), (?, ?, ?) \
+             ON DUPLICATE KEY UPDATE `sku` = VALUES(`sku`)",
+        ],
+        [
+            "/* Order.update */ UPDATE \"main\".\"sales.order\" SET \"sku\" = ?1, \"product_id\" = \"product_id\" + 1 \
+             WHERE \"deleted_at\" IS NULL AND (\"region\", \"no\") IN (VALUES (?2, ?3), (?4, ?5))",
+            "/* Order.delete */ DELETE FROM \"main\".\"sales.order\" WHERE (\"region\", \"no\") IN (VALUES (?1, ?2), (?3, ?4))",
+            "/* Order.update */ UPDATE \"main\".\"sales.order\" AS t SET \"sku\" = ?1 WHERE t.\"region\" = ?2 AND t.\"no\" = ?3",
+        ],
+    ];
+    let scoped = |plan| ScopedPlan::new(plan, &Scope::default()).unwrap();
+    for (dialect, expected) in dialects().iter().zip(expected) {
+        let dialect = dialect.as_ref();
+        let written = [
+            Statement::change(dialect, &scoped(change())).unwrap(),
+            Statement::remove(dialect, &scoped(remove())).unwrap(),
+            Statement::put(dialect, &scoped(put()), &whole, 2).unwrap(),
+        ];
+        assert_eq!(written.map(|statement| statement.sql), expected);
+    }
+}
+
+#[test]
+fn a_reference_must_fit_its_target() {
+    let refused = |change: &dyn Fn(&mut TableSchema), target: &TableSchema| {
+        let mut table = order();
+        change(&mut table);
+        create_table(&Sqlite, &table, &[Target { table: target, is_there: true }]).unwrap_err().kind()
+    };
+    let invalid = ErrorKind::InvalidModel;
+    assert_eq!(refused(&|_| {}, &product(true)), invalid);
+    assert_eq!(refused(&|table| table.columns[3].ty = LogicalType::Uuid, &product(false)), invalid);
+    let set_null = |table: &mut TableSchema| {
+        table.references[0].on_delete = OnDelete::SetNull;
+        table.columns[3].nullable = false;
+    };
+    assert_eq!(refused(&set_null, &product(false)), invalid);
+    assert_eq!(refused(&|_| {}, &order()), invalid);
 }

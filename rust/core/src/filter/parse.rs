@@ -1,16 +1,19 @@
 //! `{"price": {"$lt": 10}, "$or": […]}` -> [`Filter`]. Errors carry the path `filter.price.$lt`.
 
+mod json;
+mod list;
+mod operator;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
-use super::{Comparison, Filter, MAX_DEPTH, MAX_LIST, MAX_NODES};
-use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::schema::{ColumnSchema, TableSchema};
+use self::operator::{Kind, unknown_logic};
+use super::{Comparison, Filter, Found, JsonKey, Like, MAX_DEPTH, MAX_LIST, MAX_NODES, Pattern, Regex};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::TableSchema;
 use crate::types::{FloatRules, LogicalType};
 use crate::value::{Raw, Value};
-
-/// Every operator there is; a new one gets its line here and its arm in `condition` or `combination`.
-const FIELD_OPERATORS: &[&str] = &["$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$not"];
-const LOGIC_OPERATORS: &[&str] = &["$and", "$or", "$not"];
 
 /// Reads a filter against a table.
 ///
@@ -25,6 +28,12 @@ struct Parser<'t> {
     table: &'t TableSchema,
     floats: FloatRules,
     nodes: usize,
+}
+
+/// What a condition is about: a column, or what lies behind keys in a column of JSON.
+struct Target {
+    column: usize,
+    keys: Vec<JsonKey>,
 }
 
 impl Parser<'_> {
@@ -51,7 +60,7 @@ impl Parser<'_> {
             let filter = if name.starts_with('$') {
                 self.combination(&name, raw, depth + 1)
             } else {
-                self.table.resolve(&name).and_then(|column| self.field(column, raw, depth + 1))
+                self.target(&name).and_then(|target| self.field(&target, raw, depth + 1))
             };
             all.push(filter.map_err(|error| error.within(&name))?);
         }
@@ -63,7 +72,7 @@ impl Parser<'_> {
             "$not" => Ok(Filter::Not(Box::new(self.document(raw, depth)?))),
             "$and" => self.documents(raw, depth).map(Filter::And),
             "$or" => self.documents(raw, depth).map(Filter::Or),
-            _ => Err(unknown_operator(operator, LOGIC_OPERATORS)),
+            _ => Err(unknown_logic(operator)),
         }
     }
 
@@ -76,62 +85,94 @@ impl Parser<'_> {
     }
 
     /// What one field must meet: a value, or a dict of operators.
-    fn field(&mut self, column: usize, raw: Raw<'_>, depth: usize) -> Result<Filter> {
+    fn field(&mut self, target: &Target, raw: Raw<'_>, depth: usize) -> Result<Filter> {
         let Raw::Map(entries) = raw else {
-            return self.condition(column, "$eq", raw, depth);
+            return self.condition(target, "$eq", raw, depth);
         };
         if entries.is_empty() {
-            return Err(invalid("an empty dict of operators"));
+            return Err(invalid("an empty dict of operators").hint("write {\"$eq\": {}} for an empty dict itself"));
         }
         let mut all = Vec::with_capacity(entries.len());
         for (operator, raw) in entries {
-            all.push(self.condition(column, &operator, raw, depth).map_err(|error| error.within(&operator))?);
+            all.push(self.condition(target, &operator, raw, depth).map_err(|error| error.within(&operator))?);
         }
         Ok(flatten(all))
     }
 
-    fn condition(&mut self, column: usize, operator: &str, raw: Raw<'_>, depth: usize) -> Result<Filter> {
+    fn condition(&mut self, target: &Target, operator: &str, raw: Raw<'_>, depth: usize) -> Result<Filter> {
         self.count(depth)?;
+        let ty = &self.table.columns[target.column].ty;
+        let kind = Kind::of(ty);
+        kind.check(operator, ty)?;
         let not = |filter| Filter::Not(Box::new(filter));
         match operator {
-            "$eq" => self.equal(column, raw),
-            "$ne" => self.equal(column, raw).map(not),
-            "$in" => self.list(column, raw),
-            "$nin" => self.list(column, raw).map(not),
-            "$gt" => self.compare(column, Comparison::Greater, raw),
-            "$gte" => self.compare(column, Comparison::GreaterOrEqual, raw),
-            "$lt" => self.compare(column, Comparison::Less, raw),
-            "$lte" => self.compare(column, Comparison::LessOrEqual, raw),
-            "$not" if matches!(raw, Raw::Map(_)) => self.field(column, raw, depth + 1).map(not),
+            "$eq" => self.equal(target, raw),
+            "$ne" => self.equal(target, raw).map(not),
+            "$in" => self.any_of(target, raw),
+            "$nin" => self.any_of(target, raw).map(not),
+            "$exists" => exists(target, &raw),
+            "$not" if matches!(raw, Raw::Map(_)) => self.field(target, raw, depth + 1).map(not),
             "$not" => Err(invalid("$not of a field takes a dict of operators; use $ne for a value")),
-            _ => Err(unknown_operator(operator, FIELD_OPERATORS)),
+            "$contains" if kind != Kind::Text => self.contains(target, raw, depth),
+            "$gt" => self.compare(target.column, Comparison::Greater, raw),
+            "$gte" => self.compare(target.column, Comparison::GreaterOrEqual, raw),
+            "$lt" => self.compare(target.column, Comparison::Less, raw),
+            "$lte" => self.compare(target.column, Comparison::LessOrEqual, raw),
+            _ => self.text_match(target.column, operator, raw),
         }
     }
 
-    fn equal(&self, column: usize, raw: Raw<'_>) -> Result<Filter> {
-        match self.value(column, raw)? {
-            Value::Null => Ok(Filter::IsNull { column }),
-            value => Ok(Filter::Compare { column, comparison: Comparison::Equal, value }),
+    fn equal(&self, target: &Target, raw: Raw<'_>) -> Result<Filter> {
+        let column = target.column;
+        match &self.table.columns[column].ty {
+            LogicalType::List { item } => self.list_equals(column, item, raw),
+            LogicalType::Json if !target.keys.is_empty() => self.json_equals(target, raw),
+            ty => self.accept(ty, raw).map(|value| Filter::equal(column, value)),
         }
+    }
+
+    fn any_of(&self, target: &Target, raw: Raw<'_>) -> Result<Filter> {
+        let column = target.column;
+        match &self.table.columns[column].ty {
+            LogicalType::List { item } => self.list_has_any(column, item, raw),
+            LogicalType::Json if !target.keys.is_empty() => self.json_in(target, raw),
+            ty => self.list(column, ty, raw),
+        }
+    }
+
+    fn contains(&mut self, target: &Target, raw: Raw<'_>, depth: usize) -> Result<Filter> {
+        match &self.table.columns[target.column].ty {
+            LogicalType::List { item } => self.list_contains(target.column, item, raw, depth),
+            _ => self.json_contains(target, raw, depth),
+        }
+    }
+
+    fn text_match(&self, column: usize, operator: &str, raw: Raw<'_>) -> Result<Filter> {
+        // A pattern for a choice is none itself.
+        let Value::Text(text) = self.accept(&LogicalType::Text { max_length: None }, raw)? else {
+            return Err(invalid(format!("{operator} takes a str, got None")));
+        };
+        let pattern = match operator {
+            "$contains" => Pattern::Like(Like::literal(&text, true, true)?),
+            "$startsWith" => Pattern::Like(Like::literal(&text, false, true)?),
+            "$endsWith" => Pattern::Like(Like::literal(&text, true, false)?),
+            "$regex" => Pattern::Regex(Regex::parse(&text)?),
+            _ => Pattern::Like(Like::parse(&text, operator == "$ilike")?),
+        };
+        Ok(Filter::Match { column, pattern })
     }
 
     fn compare(&self, column: usize, comparison: Comparison, raw: Raw<'_>) -> Result<Filter> {
-        match self.value(column, raw)? {
+        match self.accept(&self.table.columns[column].ty, raw)? {
             Value::Null => Err(invalid("None has no order").hint("use $eq or $ne with None")),
             value => Ok(Filter::Compare { column, comparison, value }),
         }
     }
 
-    fn list(&self, column: usize, raw: Raw<'_>) -> Result<Filter> {
-        let Raw::List(items) = raw else {
-            return Err(invalid(format!("expected a list, got {}", raw.type_name())));
-        };
-        if items.len() > MAX_LIST {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("a list has at most {MAX_LIST} values")));
-        }
-        let (mut values, mut null) = (Vec::with_capacity(items.len()), false);
-        for (at, item) in items.into_iter().enumerate() {
-            match self.value(column, item).map_err(|error| error.within(&format!("[{at}]")))? {
+    fn list(&self, column: usize, ty: &LogicalType, raw: Raw<'_>) -> Result<Filter> {
+        let (mut values, mut null) = (Vec::new(), false);
+        for (at, item) in list_of(raw)?.into_iter().enumerate() {
+            match self.accept(ty, item).map_err(|error| error.within(&format!("[{at}]")))? {
                 Value::Null => null = true,
                 value => values.push(value),
             }
@@ -140,14 +181,36 @@ impl Parser<'_> {
     }
 
     /// A value to compare with. Its length does not matter: a longer text just equals nothing.
-    fn value(&self, column: usize, raw: Raw<'_>) -> Result<Value<'static>> {
-        let ColumnSchema { ty, .. } = &self.table.columns[column];
+    fn accept(&self, ty: &LogicalType, raw: Raw<'_>) -> Result<Value<'static>> {
         let ty = match ty {
             LogicalType::Text { .. } => &LogicalType::Text { max_length: None },
             ty => ty,
         };
         ty.accept(raw, self.floats).map(Value::into_owned)
     }
+}
+
+/// The operand of `$in` and `$nin`.
+fn list_of(raw: Raw<'_>) -> Result<Vec<Raw<'_>>> {
+    match raw {
+        Raw::List(items) if items.len() > MAX_LIST => {
+            Err(Error::new(ErrorKind::LimitExceeded, format!("a list has at most {MAX_LIST} values")))
+        }
+        Raw::List(items) => Ok(items),
+        raw => Err(invalid(format!("expected a list, got {}", raw.type_name()))),
+    }
+}
+
+fn exists(target: &Target, raw: &Raw<'_>) -> Result<Filter> {
+    let Raw::Bool(there) = raw else {
+        return Err(invalid(format!("$exists takes True or False, got {}", raw.type_name())));
+    };
+    Ok(match (target.keys.is_empty(), there) {
+        (true, true) => Filter::Not(Box::new(Filter::IsNull { column: target.column })),
+        (true, false) => Filter::IsNull { column: target.column },
+        (false, true) => target.json(Found::Any),
+        (false, false) => Filter::Not(Box::new(target.json(Found::Any))),
+    })
 }
 
 fn flatten(mut all: Vec<Filter>) -> Filter {
@@ -163,64 +226,4 @@ fn flatten(mut all: Vec<Filter>) -> Filter {
 
 fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidFilter, message.into())
-}
-
-fn unknown_operator(operator: &str, known: &[&'static str]) -> Error {
-    let error = Error::new(ErrorKind::UnknownOperator, format!("there is no operator `{operator}` here"));
-    match did_you_mean(operator, known.iter().copied()) {
-        Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-        None => error.hint(format!("the operators are {}", known.join(", "))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::tests::product;
-
-    const FLOATS: FloatRules = FloatRules { nan: true, infinity: true };
-
-    fn map(entries: Vec<(&'static str, Raw<'static>)>) -> Raw<'static> {
-        Raw::Map(entries.into_iter().map(|(name, raw)| (name.into(), raw)).collect())
-    }
-
-    fn refused(raw: Raw<'_>) -> (ErrorKind, String) {
-        let error = parse(&product(false), raw, FLOATS).unwrap_err();
-        (error.kind(), error.detail().path.clone().unwrap_or_default())
-    }
-
-    #[test]
-    fn an_empty_filter_matches_every_row() {
-        assert_eq!(parse(&product(false), map(vec![]), FLOATS).unwrap(), Filter::And(vec![]));
-    }
-
-    #[test]
-    fn errors_say_where() {
-        let less = |raw| map(vec![("price", map(vec![("$lt", raw)]))]);
-        assert_eq!(
-            refused(less(Raw::Bytes(b"x".as_slice().into()))),
-            (ErrorKind::WrongType, "filter.price.$lt".into())
-        );
-        assert_eq!(refused(less(Raw::Null)), (ErrorKind::InvalidFilter, "filter.price.$lt".into()));
-        assert_eq!(refused(map(vec![("nmae", Raw::Null)])).0, ErrorKind::UnknownField);
-        let nested = map(vec![("$or", Raw::List(vec![map(vec![("qty", map(vec![("$gtt", Raw::Int(1))]))])]))]);
-        assert_eq!(refused(nested), (ErrorKind::UnknownOperator, "filter.$or[0].qty.$gtt".into()));
-    }
-
-    #[test]
-    fn depth_and_size_are_bounded() {
-        let deep = (0..40).fold(map(vec![]), |inner, _| map(vec![("$not", inner)]));
-        assert_eq!(refused(deep).0, ErrorKind::LimitExceeded);
-        let wide = Raw::List((0..1_001).map(|_| map(vec![("qty", Raw::Int(1))])).collect());
-        assert_eq!(refused(map(vec![("$or", wide)])).0, ErrorKind::LimitExceeded);
-        let long = Raw::List((0..10_001).map(Raw::Int).collect());
-        assert_eq!(refused(map(vec![("qty", map(vec![("$in", long)]))])).0, ErrorKind::LimitExceeded);
-    }
-
-    #[test]
-    fn null_in_a_list_is_kept_apart() {
-        let list = Raw::List(vec![Raw::Int(1), Raw::Null]);
-        let filter = parse(&product(false), map(vec![("qty", map(vec![("$in", list)]))]), FLOATS).unwrap();
-        assert_eq!(filter, Filter::In { column: 3, values: vec![Value::Int(1)], null: true });
-    }
 }

@@ -7,7 +7,8 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::Plan;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{TENANT_COLUMN, TENANT_LENGTH};
+use crate::event::Labels;
+use crate::schema::{Role, TENANT_COLUMN, TENANT_LENGTH, TableSchema};
 use crate::types::check_text;
 
 /// A checked tenant value. Equality of tenants is equality of bytes.
@@ -39,6 +40,25 @@ impl TenantId {
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
     pub tenant: Option<TenantId>,
+    pub labels: Option<Arc<Labels>>,
+}
+
+impl Scope {
+    /// The tenant whose rows an operation on the table may see; None where the table has no tenants.
+    ///
+    /// # Errors
+    /// `MissingTenant` for a multi-tenant table without a tenant in the scope.
+    pub fn tenant_of(&self, table: &TableSchema) -> Result<Option<&TenantId>> {
+        match &self.tenant {
+            _ if !table.multi_tenant => Ok(None),
+            Some(tenant) => Ok(Some(tenant)),
+            None => Err(Error::new(
+                ErrorKind::MissingTenant,
+                format!("{} is multi-tenant and no tenant is set", table.model),
+            )
+            .hint("run the operation inside `with db.tenant(\"…\"):`")),
+        }
+    }
 }
 
 /// A plan that may become SQL.
@@ -46,29 +66,28 @@ pub struct Scope {
 pub struct ScopedPlan {
     plan: Plan,
     tenant: Option<TenantId>,
+    /// The column that is null in the rows the plan may see; None where it may see all.
+    live: Option<usize>,
+    labels: Option<Arc<Labels>>,
 }
 
 impl ScopedPlan {
-    /// Applies the scope: a multi-tenant table gets its predicate, appended rows get their stamp.
+    /// Applies the scope: a multi-tenant table gets its predicate, written rows get their stamp; deleted rows are hidden.
     ///
     /// # Errors
     /// `MissingTenant` for a multi-tenant table without a tenant in the scope.
     pub fn new(plan: Plan, scope: &Scope) -> Result<Self> {
-        if !plan.table().multi_tenant {
-            return Ok(ScopedPlan { plan, tenant: None });
-        }
-        let Some(tenant) = &scope.tenant else {
-            return Err(Error::new(
-                ErrorKind::MissingTenant,
-                format!("{} is multi-tenant and no tenant is set", plan.table().model),
-            )
-            .hint("run the operation inside `with db.tenant(\"…\"):`"));
+        let live = if plan.includes_deleted() { None } else { plan.table().role(Role::DeletedAt) };
+        let labels = scope.labels.clone();
+        let Some(tenant) = scope.tenant_of(plan.table())? else {
+            return Ok(ScopedPlan { plan, tenant: None, live, labels });
         };
         let plan = match plan {
             Plan::Append { table, batch } => Plan::Append { table, batch: stamp(&batch, tenant)? },
+            Plan::Put { table, batch, set } => Plan::Put { table, batch: stamp(&batch, tenant)?, set },
             plan => plan,
         };
-        Ok(ScopedPlan { plan, tenant: Some(tenant.clone()) })
+        Ok(ScopedPlan { plan, tenant: Some(tenant.clone()), live, labels })
     }
 
     pub fn plan(&self) -> &Plan {
@@ -77,6 +96,14 @@ impl ScopedPlan {
 
     pub fn tenant(&self) -> Option<&TenantId> {
         self.tenant.as_ref()
+    }
+
+    pub fn live(&self) -> Option<usize> {
+        self.live
+    }
+
+    pub fn labels(&self) -> Option<&Arc<Labels>> {
+        self.labels.as_ref()
     }
 }
 
@@ -93,11 +120,15 @@ fn stamp(batch: &RecordBatch, tenant: &TenantId) -> Result<RecordBatch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Filter;
+    use crate::plan::Selection;
     use crate::schema::tests::product;
 
     fn count(multi_tenant: bool) -> Plan {
-        Plan::Count { table: Arc::new(product(multi_tenant)), filter: Filter::And(vec![]) }
+        Plan::Count {
+            table: Arc::new(product(multi_tenant)),
+            selection: Selection::everything(),
+            include_deleted: false,
+        }
     }
 
     #[test]

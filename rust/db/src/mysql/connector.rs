@@ -21,11 +21,15 @@ use crate::driver::{Access, BulkForm, Capabilities, Connector, Driver};
 use crate::dsn::{ServerUrl, Tls, TlsMode};
 
 /// Everything a server's configuration could change under us. Backslashes keep escaping (no
-/// `NO_BACKSLASH_ESCAPES`): the catalogue queries of the dialect count on it, and values never stand in SQL text.
+/// `NO_BACKSLASH_ESCAPES`): the dialect's catalogue queries and literals count on it.
 /// English messages: names of constraints are read from them.
-const SESSION: &str = "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', lc_messages = 'en_US', \
-     foreign_key_checks = 1, unique_checks = 1, sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,\
-     NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
+///
+/// A binary collation: under another the optimiser takes `f(x, 'a') = 1` and `f(x, 'A') = 1` for one condition (10.11).
+/// MySQL does not run what stands in `/*M! … */`.
+const SESSION: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin /*M!, collation_connection = utf8mb4_nopad_bin */, \
+     autocommit = 1, time_zone = '+00:00', lc_messages = 'en_US', foreign_key_checks = 1, unique_checks = 1, \
+     sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+     NO_ENGINE_SUBSTITUTION'";
 
 /// The protocol's largest packet. A server may send a row that is larger than its own `max_allowed_packet`.
 const LARGEST_PACKET: usize = 1 << 30;
@@ -183,7 +187,12 @@ impl Connector for MysqlConnector {
     }
 
     fn dialect(&self, capabilities: &Capabilities) -> Arc<dyn Dialect> {
-        Arc::new(Mysql { database: self.url.database.clone(), mariadb: capabilities.server == "MariaDB" })
+        Arc::new(Mysql {
+            database: self.url.database.clone(),
+            mariadb: capabilities.server == "MariaDB",
+            snapshot_isolation: capabilities.server == "MariaDB" && has_snapshot_isolation(&capabilities.version),
+            statement_log: capabilities.wal_level.eq_ignore_ascii_case("statement"),
+        })
     }
 
     /// `max_allowed_packet`, known from the first connection on.
@@ -193,6 +202,23 @@ impl Connector for MysqlConnector {
 
     fn bulk_form(&self) -> BulkForm {
         BulkForm::MultiRow
+    }
+}
+
+/// Since 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2:
+/// <https://mariadb.com/docs/server/server-usage/storage-engines/innodb/innodb-system-variables#innodb_snapshot_isolation>.
+fn has_snapshot_isolation(version: &str) -> bool {
+    let number = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+    let numbers: Vec<u32> = version.split('.').take(3).map(number).collect();
+    match numbers[..] {
+        [10, 6, patch] => patch >= 18,
+        [10, 11, patch] => patch >= 8,
+        [11, 0, patch] => patch >= 6,
+        [11, 1, patch] => patch >= 5,
+        [11, 2, patch] => patch >= 4,
+        [11, 4, patch] => patch >= 2,
+        [major, minor, _] => (major, minor) > (11, 4),
+        _ => false,
     }
 }
 

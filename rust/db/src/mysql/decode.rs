@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chrono::NaiveDate;
 use dataflow_core::dialect::Returned;
-use dataflow_core::types::{FloatRules, LogicalType};
+use dataflow_core::types::{FloatRules, LogicalType, check_choice, read_json, read_list};
 use dataflow_core::value::{Raw, Value};
 use dataflow_core::{Error, Result};
 use mysql_async::{Row, Value as Wire};
@@ -33,7 +33,7 @@ pub(super) fn decode_row(row: Row, returns: &[Returned], sink: &mut RowSink) -> 
 }
 
 /// The value, or why it is none of this type; the reason never shows it.
-fn decode<'a>(ty: &LogicalType, wire: &'a Wire) -> Result<Value<'a>, Cow<'static, str>> {
+pub(super) fn decode<'a>(ty: &LogicalType, wire: &'a Wire) -> Result<Value<'a>, Cow<'static, str>> {
     match (ty, wire) {
         (_, Wire::NULL) => Ok(Value::Null),
         (LogicalType::Bool, Wire::Int(0)) => Ok(Value::Bool(false)),
@@ -45,10 +45,14 @@ fn decode<'a>(ty: &LogicalType, wire: &'a Wire) -> Result<Value<'a>, Cow<'static
         }
         (LogicalType::Float, Wire::Double(value)) => Ok(Value::Float(*value)),
         (LogicalType::Decimal { .. }, Wire::Bytes(text)) => decode_decimal(ty, text),
-        (LogicalType::Text { .. }, Wire::Bytes(text)) => {
-            let text = std::str::from_utf8(text).map_err(|_| "it is not UTF-8")?;
+        (LogicalType::Text { .. }, Wire::Bytes(bytes)) => Ok(Value::Text(text(bytes)?.into())),
+        (LogicalType::Choice { values }, Wire::Bytes(bytes)) => {
+            let text = text(bytes)?;
+            check_choice(text, values).map_err(|_| "it is none of the model's choices")?;
             Ok(Value::Text(text.into()))
         }
+        (LogicalType::List { item }, Wire::Bytes(bytes)) => Ok(Value::List(read_list(item, text(bytes)?)?)),
+        (LogicalType::Json, Wire::Bytes(bytes)) => Ok(read_json(text(bytes)?)?),
         (LogicalType::Bytes, Wire::Bytes(bytes)) => Ok(Value::Bytes(bytes.into())),
         (LogicalType::Uuid, Wire::Bytes(bytes)) => {
             let uuid = bytes.as_slice().try_into().map_err(|_| "a UUID has 16 bytes")?;
@@ -56,6 +60,11 @@ fn decode<'a>(ty: &LogicalType, wire: &'a Wire) -> Result<Value<'a>, Cow<'static
         }
         (LogicalType::Instant, wire) => decode_datetime(wire).map(Value::Instant),
         (LogicalType::WallTime, wire) => decode_datetime(wire).map(Value::WallTime),
+        (LogicalType::Date, Wire::Date(_, _, _, 0, 0, 0, 0)) => decode_date(wire),
+        (LogicalType::Time, Wire::Time(false, 0, hour, minute, second, micros)) => {
+            decode_time([*hour, *minute, *second], *micros)
+        }
+        (LogicalType::Duration, Wire::Int(us)) => Ok(Value::Duration(*us)),
         (ty, wire) => Err(format!("{} was expected, the column holds {}", ty.name(), form(wire)).into()),
     }
 }
@@ -68,6 +77,24 @@ fn decode_decimal(ty: &LogicalType, text: &[u8]) -> Result<Value<'static>, Cow<'
         Ok(Value::Decimal(value)) => Ok(Value::Decimal(value)),
         _ => Err(refused().into()),
     }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Cow<'static, str>> {
+    std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
+}
+
+fn decode_date(wire: &Wire) -> Result<Value<'static>, Cow<'static, str>> {
+    let days = decode_datetime(wire)?.div_euclid(86_400_000_000);
+    i32::try_from(days).map(Value::Date).map_err(|_| "it is no date of the calendar".into())
+}
+
+/// MariaDB's TIME is a span that may be negative or longer than a day, which the caller has refused.
+fn decode_time([hour, minute, second]: [u8; 3], micros: u32) -> Result<Value<'static>, Cow<'static, str>> {
+    if hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
+        return Err("it is no time of a day".into());
+    }
+    let seconds = (i64::from(hour) * 60 + i64::from(minute)) * 60 + i64::from(second);
+    Ok(Value::Time(seconds * 1_000_000 + i64::from(micros)))
 }
 
 fn decode_datetime(wire: &Wire) -> Result<i64, Cow<'static, str>> {
@@ -149,6 +176,17 @@ mod tests {
             (LogicalType::Text { max_length: None }, Wire::Bytes(vec![0xff])),
             (LogicalType::Text { max_length: None }, Wire::Int(1)),
             (LogicalType::Uuid, Wire::Bytes(vec![0; 15])),
+            (LogicalType::Date, Wire::Date(2024, 1, 1, 0, 0, 0, 1)),
+            (LogicalType::Date, Wire::Date(0, 0, 0, 0, 0, 0, 0)),
+            (LogicalType::Date, bytes("2024-01-01")),
+            (LogicalType::Time, Wire::Time(true, 0, 1, 0, 0, 0)),
+            (LogicalType::Time, Wire::Time(false, 1, 0, 0, 0, 0)),
+            (LogicalType::Time, Wire::Time(false, 0, 24, 0, 0, 0)),
+            (LogicalType::Duration, bytes("1")),
+            (LogicalType::Choice { values: ["a".into()].into() }, bytes("A")),
+            (LogicalType::Json, bytes("{\"a\": 1}")),
+            (LogicalType::Json, bytes("null")),
+            (LogicalType::List { item: Box::new(LogicalType::Int) }, bytes("[1, 2]")),
         ] {
             assert!(decode(&ty, &wire).is_err(), "{ty:?} {wire:?}");
         }

@@ -1,12 +1,15 @@
 //! Values on their way to the server, in the binary protocol's forms.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int64Type, Time64MicrosecondType,
+    TimestampMicrosecondType,
+};
 use arrow_array::{Array, RecordBatch};
-use arrow_schema::{DataType, TimeUnit};
 use chrono::{DateTime, Datelike, Timelike};
+use dataflow_core::batch::list_cell;
 use dataflow_core::dialect::{Param, ParamValue, Statement};
-use dataflow_core::types::{LogicalType, check_range, render_decimal};
+use dataflow_core::types::{LogicalType, check_range, check_time, render_decimal, render_list};
 use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 use mysql_async::Value as Wire;
@@ -44,6 +47,12 @@ fn encode_value(ty: &LogicalType, value: &Value<'_>) -> Result<Wire> {
         (Value::Bytes(value), _) => Wire::Bytes(value.to_vec()),
         (Value::Uuid(value), _) => Wire::Bytes(value.to_vec()),
         (Value::Instant(us) | Value::WallTime(us), _) => encode_datetime(*us)?,
+        (Value::Date(days), _) => encode_date(*days)?,
+        (Value::Time(us), _) => encode_time(*us)?,
+        (Value::Duration(us), _) => Wire::Int(*us),
+        (Value::Json(text), _) => Wire::Bytes(text.as_bytes().to_vec()),
+        (Value::List(items), LogicalType::List { item }) => Wire::Bytes(render_list(item, items)?.into_bytes()),
+        (Value::List(_), _) => return Err(Error::internal("a list without the type of its items")),
     })
 }
 
@@ -74,14 +83,28 @@ fn encode_datetime(us: i64) -> Result<Wire> {
     ))
 }
 
+/// A datetime at midnight: the protocol writes it with the date alone.
+fn encode_date(days: i32) -> Result<Wire> {
+    encode_datetime(i64::from(days) * 86_400_000_000)
+}
+
+fn encode_time(us: i64) -> Result<Wire> {
+    let seconds = check_time(us)? / 1_000_000;
+    let small = |number: i64| u8::try_from(number).map_err(|_| Error::internal("a time of day beyond a day"));
+    let micros = u32::try_from(us % 1_000_000).map_err(|_| Error::internal("a time of day before midnight"))?;
+    Ok(Wire::Time(false, 0, small(seconds / 3600)?, small(seconds / 60 % 60)?, small(seconds % 60)?, micros))
+}
+
 type Encoder<'a> = Box<dyn Fn(usize) -> Result<Wire> + 'a>;
 
 /// The batch's values row by row.
 fn encode_rows(batch: &RecordBatch) -> Result<Vec<Wire>> {
     let columns: Vec<_> = batch
-        .columns()
+        .schema_ref()
+        .fields()
         .iter()
-        .map(|column| Ok((column.logical_nulls(), encoder(column.as_ref())?)))
+        .zip(batch.columns())
+        .map(|(field, column)| Ok((column.logical_nulls(), encoder(LogicalType::of_field(field)?, column.as_ref()))))
         .collect::<Result<_>>()?;
     let mut values = Vec::with_capacity(batch.num_rows() * columns.len());
     for row in 0..batch.num_rows() {
@@ -93,44 +116,58 @@ fn encode_rows(batch: &RecordBatch) -> Result<Vec<Wire>> {
     Ok(values)
 }
 
-/// Reads a column of one of the types of [`LogicalType::arrow`].
-fn encoder(column: &dyn Array) -> Result<Encoder<'_>> {
-    Ok(match column.data_type() {
-        DataType::Boolean => {
+/// Reads a column of the type, in the Arrow of [`LogicalType::arrow`].
+fn encoder(ty: LogicalType, column: &dyn Array) -> Encoder<'_> {
+    match ty {
+        LogicalType::Bool => {
             let array = column.as_boolean();
             Box::new(|row| Ok(Wire::Int(i64::from(array.value(row)))))
         }
-        DataType::Int64 => {
+        LogicalType::Int => {
             let array = column.as_primitive::<Int64Type>();
             Box::new(|row| Ok(Wire::Int(array.value(row))))
         }
-        DataType::Float64 => {
+        LogicalType::Float => {
             let array = column.as_primitive::<Float64Type>();
             Box::new(|row| encode_float(array.value(row)))
         }
-        DataType::Decimal128(_, scale) => {
+        LogicalType::Decimal { scale, .. } => {
             let array = column.as_primitive::<Decimal128Type>();
-            let scale = u8::try_from(*scale).map_err(|_| Error::internal("a decimal column with a negative scale"))?;
             Box::new(move |row| Ok(encode_decimal(array.value(row), scale)))
         }
-        DataType::Utf8 => {
+        LogicalType::Text { .. } | LogicalType::Choice { .. } | LogicalType::Json => {
             let array = column.as_string::<i32>();
             Box::new(|row| Ok(Wire::Bytes(array.value(row).as_bytes().to_vec())))
         }
-        DataType::Binary => {
+        LogicalType::Bytes => {
             let array = column.as_binary::<i32>();
             Box::new(|row| Ok(Wire::Bytes(array.value(row).to_vec())))
         }
-        DataType::FixedSizeBinary(16) => {
+        LogicalType::Uuid => {
             let array = column.as_fixed_size_binary();
             Box::new(|row| Ok(Wire::Bytes(array.value(row).to_vec())))
         }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+        LogicalType::Instant | LogicalType::WallTime => {
             let array = column.as_primitive::<TimestampMicrosecondType>();
             Box::new(|row| encode_datetime(array.value(row)))
         }
-        other => return Err(Error::internal(format!("a column of type {other} reached the MariaDB encoder"))),
-    })
+        LogicalType::Date => {
+            let array = column.as_primitive::<Date32Type>();
+            Box::new(|row| encode_date(array.value(row)))
+        }
+        LogicalType::Time => {
+            let array = column.as_primitive::<Time64MicrosecondType>();
+            Box::new(|row| encode_time(array.value(row)))
+        }
+        LogicalType::Duration => {
+            let array = column.as_primitive::<DurationMicrosecondType>();
+            Box::new(|row| Ok(Wire::Int(array.value(row))))
+        }
+        LogicalType::List { item } => Box::new(move |row| {
+            let items = list_cell(&item, column, row)?;
+            Ok(Wire::Bytes(render_list(&item, &items)?.into_bytes()))
+        }),
+    }
 }
 
 #[cfg(test)]
@@ -138,8 +175,11 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{ArrayRef, BooleanArray, Decimal128Array, StringArray};
-    use dataflow_core::types::{FIRST_MICROSECOND, LAST_MICROSECOND};
+    use arrow_schema::Schema;
+    use dataflow_core::batch::ColumnBuilder;
+    use dataflow_core::types::{FIRST_DAY, FIRST_MICROSECOND, LAST_DAY, LAST_MICROSECOND};
 
+    use super::super::decode::decode;
     use super::*;
 
     #[test]
@@ -149,6 +189,42 @@ mod tests {
         assert_eq!(encode_datetime(FIRST_MICROSECOND).unwrap(), Wire::Date(1, 1, 1, 0, 0, 0, 0));
         assert_eq!(encode_datetime(LAST_MICROSECOND).unwrap(), Wire::Date(9999, 12, 31, 23, 59, 59, 999_999));
         assert_eq!(encode_datetime(LAST_MICROSECOND + 1).unwrap_err().kind(), ErrorKind::OutOfRange);
+    }
+
+    #[test]
+    fn dates_and_times_are_split_at_the_edges_too() {
+        assert_eq!(encode_date(FIRST_DAY).unwrap(), Wire::Date(1, 1, 1, 0, 0, 0, 0));
+        assert_eq!(encode_date(LAST_DAY).unwrap(), Wire::Date(9999, 12, 31, 0, 0, 0, 0));
+        assert_eq!(encode_time(0).unwrap(), Wire::Time(false, 0, 0, 0, 0, 0));
+        assert_eq!(encode_time(86_399_999_999).unwrap(), Wire::Time(false, 0, 23, 59, 59, 999_999));
+        assert_eq!(encode_time(86_400_000_000).unwrap_err().kind(), ErrorKind::OutOfRange);
+    }
+
+    #[test]
+    fn columns_and_parameters_have_one_form_and_read_back() {
+        let list = LogicalType::List { item: Box::new(LogicalType::Bytes) };
+        let bytes = Value::Bytes(vec![0, 255].into());
+        let mut seen = 0;
+        for (ty, value) in [
+            (LogicalType::Date, Value::Date(-1)),
+            (LogicalType::Time, Value::Time(86_399_999_999)),
+            (LogicalType::Duration, Value::Duration(i64::MIN)),
+            (LogicalType::Choice { values: ["a".into()].into() }, Value::Text("a".into())),
+            (LogicalType::Json, Value::Json(r#"{"a":[]}"#.into())),
+            (list.clone(), Value::List(vec![])),
+            (list, Value::List(vec![bytes.clone(), bytes])),
+        ] {
+            let mut builder = ColumnBuilder::new(&ty, 2);
+            builder.append(&value).unwrap();
+            builder.append(&value).unwrap();
+            let schema = Schema::new(vec![ty.field("c", true)]);
+            let batch = RecordBatch::try_new(Arc::new(schema), vec![builder.finish()]).unwrap().slice(1, 1);
+            let wire = encode_value(&ty, &value).unwrap();
+            assert_eq!(encode_rows(&batch).unwrap(), std::slice::from_ref(&wire));
+            assert_eq!(decode(&ty, &wire).unwrap(), value);
+            seen += 1;
+        }
+        assert_eq!(seen, 7);
     }
 
     #[test]

@@ -191,8 +191,28 @@ fn between(text: &str, before: &str, after: &str) -> Option<String> {
     rest.split_once(after).map(|(name, _)| name.to_owned())
 }
 
-/// Refuses a statement whose warnings (code, message) say that a value was changed.
+/// A regular expression that gave up. The server takes the text for one without a match.
+const REGEX_GAVE_UP: u16 = 1139;
+
+/// JSON, or a path in it, that could not be read. The server takes it for null.
+const UNREAD_JSON: std::ops::RangeInclusive<u16> = 4035..=4044;
+
+/// Refuses a statement whose warnings (code, message) say that a value was changed, or not looked at.
 pub(super) fn check_warnings(warnings: &[(u16, String)]) -> Result<()> {
+    if warnings.iter().any(|(code, _)| *code == REGEX_GAVE_UP) {
+        return Err(Error::new(
+            ErrorKind::LimitExceeded,
+            "MariaDB gave up on a regular expression: it took too many steps",
+        )
+        .sqlstate("01000")
+        .hint("let the pattern begin with `^`, or with fewer characters that stand in many places"));
+    }
+    if let Some((code, _)) = warnings.iter().find(|(code, _)| UNREAD_JSON.contains(code)) {
+        let message = format!("MariaDB could not read JSON and only warned (warning {code})");
+        return Err(Error::new(ErrorKind::DatabaseFailure, message)
+            .sqlstate("01000")
+            .hint("a column holds what DataFlow has not written: its check `json_valid` is missing"));
+    }
     let Some((code, text)) = warnings.iter().find(|(code, _)| LOSSES.contains(code)) else {
         return Ok(());
     };

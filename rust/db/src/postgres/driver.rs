@@ -7,17 +7,17 @@ use bytes::{Bytes, BytesMut};
 use dataflow_core::Result;
 use dataflow_core::dialect::{Param, ParamValue, Statement};
 use dataflow_core::types::LogicalType;
-use dataflow_core::value::Value;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, TryStreamExt};
 use tokio::task::JoinHandle;
-use tokio_postgres::types::{IsNull, Kind, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::decode::{Field, append};
-use super::encode::{encode_rows, encode_value, put_bytes};
+use super::encode::{encode_array, encode_rows, encode_value};
 use super::error::{is_stale_statement, lost, translate};
+use super::wire_type::{array_type, wire_type};
 use crate::copy::copy_stream;
 use crate::driver::{Chunks, Driver, Reply};
 use crate::fetch::RowSink;
@@ -132,7 +132,8 @@ async fn collect(statement: &Statement, stream: RowStream) -> Result<Reply> {
 fn encode_params(statement: &Statement) -> Result<(Vec<Encoded>, Vec<Type>)> {
     if let Some(batch) = &statement.rows {
         let fields = batch.schema_ref().fields();
-        let types: Vec<Type> = fields.iter().map(|field| arrow_type(field.data_type())).collect();
+        let types = fields.iter().map(|field| Ok(wire_type(&LogicalType::of_field(field)?)));
+        let types = types.collect::<Result<Vec<Type>>>()?;
         let values = encode_rows(batch)?.into_iter().map(Encoded).collect();
         return Ok((values, types.iter().cloned().cycle().take(types.len() * batch.num_rows()).collect()));
     }
@@ -140,88 +141,17 @@ fn encode_params(statement: &Statement) -> Result<(Vec<Encoded>, Vec<Type>)> {
     Ok((encoded, statement.params.iter().map(param_type).collect()))
 }
 
-fn scale(ty: &LogicalType) -> u8 {
-    match ty {
-        LogicalType::Decimal { scale, .. } => *scale,
-        _ => 0,
-    }
-}
-
 fn encode_param(param: &Param) -> Result<Option<BytesMut>> {
     match &param.value {
-        ParamValue::One(value) => Ok(encode_value(value, scale(&param.ty))),
+        ParamValue::One(value) => encode_value(&param.ty, value),
         ParamValue::Many(values) => encode_array(&param.ty, values).map(Some),
     }
 }
 
-/// `array_recv`: dimensions, null flag, element OID, length and lower bound, elements.
-fn encode_array(ty: &LogicalType, values: &[Value<'static>]) -> Result<BytesMut> {
-    use bytes::BufMut;
-    let mut out = BytesMut::new();
-    out.put_i32(1);
-    out.put_i32(0);
-    out.put_u32(scalar_type(ty).oid());
-    out.put_i32(i32::try_from(values.len()).map_err(|_| dataflow_core::Error::internal("a list beyond its limit"))?);
-    out.put_i32(1);
-    for value in values {
-        match encode_value(value, scale(ty)) {
-            None => out.put_i32(-1),
-            Some(bytes) => put_bytes(&mut out, &bytes)?,
-        }
-    }
-    Ok(out)
-}
-
-fn scalar_type(ty: &LogicalType) -> Type {
-    match ty {
-        LogicalType::Bool => Type::BOOL,
-        LogicalType::Int => Type::INT8,
-        LogicalType::Float => Type::FLOAT8,
-        LogicalType::Decimal { .. } => Type::NUMERIC,
-        LogicalType::Text { .. } => Type::TEXT,
-        LogicalType::Bytes => Type::BYTEA,
-        LogicalType::Uuid => Type::UUID,
-        LogicalType::Instant => Type::TIMESTAMPTZ,
-        LogicalType::WallTime => Type::TIMESTAMP,
-    }
-}
-
 fn param_type(param: &Param) -> Type {
-    let scalar = scalar_type(&param.ty);
     match param.value {
-        ParamValue::One(_) => scalar,
-        ParamValue::Many(_) => array_type(&scalar),
-    }
-}
-
-fn array_type(scalar: &Type) -> Type {
-    let arrays = [
-        Type::BOOL_ARRAY,
-        Type::INT8_ARRAY,
-        Type::FLOAT8_ARRAY,
-        Type::NUMERIC_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::BYTEA_ARRAY,
-        Type::UUID_ARRAY,
-        Type::TIMESTAMPTZ_ARRAY,
-        Type::TIMESTAMP_ARRAY,
-    ];
-    let of_scalar = |array: &Type| matches!(array.kind(), Kind::Array(element) if element == scalar);
-    arrays.into_iter().find(of_scalar).unwrap_or(Type::UNKNOWN)
-}
-
-fn arrow_type(ty: &arrow_schema::DataType) -> Type {
-    use arrow_schema::DataType as D;
-    match ty {
-        D::Boolean => Type::BOOL,
-        D::Int64 => Type::INT8,
-        D::Float64 => Type::FLOAT8,
-        D::Decimal128(..) => Type::NUMERIC,
-        D::Utf8 => Type::TEXT,
-        D::Binary => Type::BYTEA,
-        D::FixedSizeBinary(_) => Type::UUID,
-        D::Timestamp(_, Some(_)) => Type::TIMESTAMPTZ,
-        _ => Type::TIMESTAMP,
+        ParamValue::One(_) => wire_type(&param.ty),
+        ParamValue::Many(_) => array_type(&wire_type(&param.ty)),
     }
 }
 
@@ -285,25 +215,6 @@ impl Drop for PostgresDriver {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn every_type_has_an_array() {
-        let ty = LogicalType::Decimal { precision: 3, scale: 1 };
-        for ty in [
-            LogicalType::Bool,
-            LogicalType::Int,
-            LogicalType::Float,
-            ty,
-            LogicalType::Bytes,
-            LogicalType::Uuid,
-            LogicalType::Instant,
-            LogicalType::WallTime,
-        ] {
-            assert_ne!(array_type(&scalar_type(&ty)), Type::UNKNOWN);
-        }
-    }
-
     #[test]
     fn an_error_type_is_small_enough_to_return() {
         assert!(size_of::<dataflow_core::Error>() <= 16);

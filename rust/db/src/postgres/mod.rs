@@ -6,5 +6,6 @@ mod driver;
 pub(crate) mod encode;
 mod error;
 mod tls;
+mod wire_type;
 
 pub(crate) use connector::PostgresConnector;

@@ -1,42 +1,59 @@
 //! Values on their way into SQLite, from parameters and straight from Arrow columns.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use arrow_array::{
-    Array, BinaryArray, BooleanArray, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array, RecordBatch,
-    StringArray, TimestampMicrosecondArray,
+use arrow_array::types::{
+    Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int64Type, Time64MicrosecondType,
+    TimestampMicrosecondType,
 };
-use arrow_schema::{DataType, TimeUnit};
+use arrow_array::{
+    Array, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DurationMicrosecondArray, FixedSizeBinaryArray,
+    Float64Array, Int64Array, ListArray, RecordBatch, StringArray, Time64MicrosecondArray, TimestampMicrosecondArray,
+};
+use arrow_schema::Field;
+use dataflow_core::batch::list_cell;
 use dataflow_core::dialect::{Param, ParamValue, encode_decimal};
-use dataflow_core::types::check_range;
+use dataflow_core::types::{
+    LogicalType, WALL_WIDTH, check_date, check_range, check_time, render_date, render_datetime, render_list,
+    render_time,
+};
 use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 
-use super::datetime::{WALL_WIDTH, render};
 use super::statement::Execution;
 
 pub(super) fn bind_params<'v>(execution: &mut Execution<'_, '_, 'v>, params: &'v [Param]) -> Result<()> {
     for (at, param) in params.iter().enumerate() {
         match &param.value {
-            ParamValue::One(value) => bind_value(execution, at, value)?,
+            ParamValue::One(value) => bind_value(execution, at, &param.ty, value)?,
             ParamValue::Many(_) => return Err(Error::internal("SQLite has no array parameters")),
         }
     }
     Ok(())
 }
 
-fn bind_value<'v>(execution: &mut Execution<'_, '_, 'v>, at: usize, value: &'v Value<'static>) -> Result<()> {
+fn bind_value<'v>(
+    execution: &mut Execution<'_, '_, 'v>,
+    at: usize,
+    ty: &LogicalType,
+    value: &'v Value<'static>,
+) -> Result<()> {
     match value {
         Value::Null => execution.bind_null(at),
         Value::Bool(value) => execution.bind_int(at, i64::from(*value)),
-        Value::Int(value) => execution.bind_int(at, *value),
+        Value::Int(value) | Value::Duration(value) => execution.bind_int(at, *value),
         Value::Float(value) => bind_float(execution, at, *value),
         Value::Decimal(value) => execution.bind_short_blob(at, &encode_decimal(*value)),
-        Value::Text(value) => execution.bind_text(at, value),
+        Value::Text(value) | Value::Json(value) => execution.bind_text(at, value),
         Value::Bytes(value) => execution.bind_blob(at, value),
         Value::Uuid(value) => execution.bind_blob(at, value),
         Value::Instant(us) => bind_instant(execution, at, *us),
         Value::WallTime(us) => bind_wall_time(execution, at, *us),
+        Value::Date(days) => bind_date(execution, at, *days),
+        Value::Time(us) => bind_time(execution, at, *us),
+        Value::List(items) => match ty {
+            LogicalType::List { item } => execution.bind_made_text(at, &render_list(item, items)?),
+            _ => Err(Error::internal("a list without the type of its items")),
+        },
     }
 }
 
@@ -49,11 +66,19 @@ fn bind_float(execution: &mut Execution<'_, '_, '_>, at: usize, value: f64) -> R
 }
 
 fn bind_instant(execution: &mut Execution<'_, '_, '_>, at: usize, us: i64) -> Result<()> {
-    execution.bind_short_text(at, &render(check_range(us)?))
+    execution.bind_short_text(at, &render_datetime(check_range(us)?))
 }
 
 fn bind_wall_time(execution: &mut Execution<'_, '_, '_>, at: usize, us: i64) -> Result<()> {
-    execution.bind_short_text(at, &render(check_range(us)?)[..WALL_WIDTH])
+    execution.bind_short_text(at, &render_datetime(check_range(us)?)[..WALL_WIDTH])
+}
+
+fn bind_date(execution: &mut Execution<'_, '_, '_>, at: usize, days: i32) -> Result<()> {
+    execution.bind_short_text(at, &render_date(check_date(days)?))
+}
+
+fn bind_time(execution: &mut Execution<'_, '_, '_>, at: usize, us: i64) -> Result<()> {
+    execution.bind_short_text(at, &render_time(check_time(us)?))
 }
 
 /// An Arrow column whose type was looked at once.
@@ -72,28 +97,35 @@ enum Values<'v> {
     Uuid(&'v FixedSizeBinaryArray),
     Instant(&'v TimestampMicrosecondArray),
     WallTime(&'v TimestampMicrosecondArray),
+    Date(&'v Date32Array),
+    Time(&'v Time64MicrosecondArray),
+    Duration(&'v DurationMicrosecondArray),
+    List(&'v ListArray, LogicalType),
 }
 
 /// The columns of `batch`, which are of the types that `LogicalType::arrow` names.
 pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<Column<'_>>> {
     let named = batch.schema_ref().fields().iter().zip(batch.columns());
-    named.map(|(field, array)| Ok(Column { name: field.name(), values: values(array.as_ref())? })).collect()
+    named.map(|(field, array)| Ok(Column { name: field.name(), values: values(field, array.as_ref())? })).collect()
 }
 
-fn values(array: &dyn Array) -> Result<Values<'_>> {
-    Ok(match array.data_type() {
-        DataType::Boolean => Values::Bool(array.as_boolean()),
-        DataType::Int64 => Values::Int(array.as_primitive::<Int64Type>()),
-        DataType::Float64 => Values::Float(array.as_primitive::<Float64Type>()),
-        DataType::Decimal128(..) => Values::Decimal(array.as_primitive::<Decimal128Type>()),
-        DataType::Utf8 => Values::Text(array.as_string::<i32>()),
-        DataType::Binary => Values::Bytes(array.as_binary::<i32>()),
-        DataType::FixedSizeBinary(16) => Values::Uuid(array.as_fixed_size_binary()),
-        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let array = array.as_primitive::<TimestampMicrosecondType>();
-            if zone.is_some() { Values::Instant(array) } else { Values::WallTime(array) }
+fn values<'v>(field: &Field, array: &'v dyn Array) -> Result<Values<'v>> {
+    Ok(match LogicalType::of_field(field)? {
+        LogicalType::Bool => Values::Bool(array.as_boolean()),
+        LogicalType::Int => Values::Int(array.as_primitive::<Int64Type>()),
+        LogicalType::Float => Values::Float(array.as_primitive::<Float64Type>()),
+        LogicalType::Decimal { .. } => Values::Decimal(array.as_primitive::<Decimal128Type>()),
+        LogicalType::Text { .. } | LogicalType::Choice { .. } | LogicalType::Json => {
+            Values::Text(array.as_string::<i32>())
         }
-        other => return Err(Error::internal(format!("a column of type {other} reached SQLite"))),
+        LogicalType::Bytes => Values::Bytes(array.as_binary::<i32>()),
+        LogicalType::Uuid => Values::Uuid(array.as_fixed_size_binary()),
+        LogicalType::Instant => Values::Instant(array.as_primitive::<TimestampMicrosecondType>()),
+        LogicalType::WallTime => Values::WallTime(array.as_primitive::<TimestampMicrosecondType>()),
+        LogicalType::Date => Values::Date(array.as_primitive::<Date32Type>()),
+        LogicalType::Time => Values::Time(array.as_primitive::<Time64MicrosecondType>()),
+        LogicalType::Duration => Values::Duration(array.as_primitive::<DurationMicrosecondType>()),
+        LogicalType::List { item } => Values::List(array.as_list::<i32>(), *item),
     })
 }
 
@@ -119,6 +151,12 @@ impl<'v> Values<'v> {
             Values::Uuid(array) => execution.bind_blob(at, array.value(row)),
             Values::Instant(array) => bind_instant(execution, at, array.value(row)),
             Values::WallTime(array) => bind_wall_time(execution, at, array.value(row)),
+            Values::Date(array) => bind_date(execution, at, array.value(row)),
+            Values::Time(array) => bind_time(execution, at, array.value(row)),
+            Values::Duration(array) => execution.bind_int(at, array.value(row)),
+            Values::List(array, item) => {
+                execution.bind_made_text(at, &render_list(item, &list_cell(item, *array, row)?)?)
+            }
         }
     }
 
@@ -133,6 +171,10 @@ impl<'v> Values<'v> {
             Values::Bytes(array) => array.is_null(row),
             Values::Uuid(array) => array.is_null(row),
             Values::Instant(array) | Values::WallTime(array) => array.is_null(row),
+            Values::Date(array) => array.is_null(row),
+            Values::Time(array) => array.is_null(row),
+            Values::Duration(array) => array.is_null(row),
+            Values::List(array, _) => array.is_null(row),
         }
     }
 }

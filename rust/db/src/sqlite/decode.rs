@@ -2,10 +2,12 @@
 
 use dataflow_core::batch::ColumnBuilder;
 use dataflow_core::dialect::{Returned, decode_decimal};
-use dataflow_core::types::{LogicalType, pow10};
+use dataflow_core::types::{
+    LogicalType, WALL_WIDTH, check_choice, pow10, read_date, read_datetime, read_json, read_list, read_time,
+};
+use dataflow_core::value::Value;
 use dataflow_core::{Error, Result};
 
-use super::datetime::{WALL_WIDTH, parse};
 use super::statement::Cell;
 use crate::fetch::unreadable;
 
@@ -26,9 +28,9 @@ pub(super) fn append(builder: &mut ColumnBuilder, column: &Returned, cell: Cell<
             Some(digits) => b.append_value(digits),
             None => return refuse("it is not the 16 bytes of a Decimal of this precision"),
         },
-        (ColumnBuilder::Text(b), Cell::Text(bytes)) => match std::str::from_utf8(bytes) {
+        (ColumnBuilder::Text(b), Cell::Text(bytes)) => match text(&column.ty, bytes) {
             Ok(text) => b.append_value(text),
-            Err(_) => return refuse("the text is not UTF-8"),
+            Err(why) => return refuse(why),
         },
         (ColumnBuilder::Bytes(b), Cell::Blob(bytes)) => b.append_value(bytes),
         (ColumnBuilder::Uuid(b), Cell::Blob(bytes)) => {
@@ -41,13 +43,46 @@ pub(super) fn append(builder: &mut ColumnBuilder, column: &Returned, cell: Cell<
             Some(us) => b.append_value(us),
             None => return refuse("the text is not of the form 2024-01-31T23:59:59.000000Z"),
         },
-        (ColumnBuilder::WallTime(b), Cell::Text(text)) => match parse(text) {
+        (ColumnBuilder::WallTime(b), Cell::Text(text)) => match read_datetime(text) {
             Some(us) => b.append_value(us),
             None => return refuse("the text is not of the form 2024-01-31T23:59:59.000000"),
+        },
+        (ColumnBuilder::Date(b), Cell::Text(text)) => match read_date(text) {
+            Some(days) => b.append_value(days),
+            None => return refuse("the text is not of the form 2024-01-31"),
+        },
+        (ColumnBuilder::Time(b), Cell::Text(text)) => match read_time(text) {
+            Some(us) => b.append_value(us),
+            None => return refuse("the text is not of the form 23:59:59.000000"),
+        },
+        (ColumnBuilder::Duration(b), Cell::Int(us)) => b.append_value(us),
+        (builder @ ColumnBuilder::List(_), Cell::Text(bytes)) => match list(&column.ty, bytes) {
+            Ok(items) => builder.append(&items)?,
+            Err(why) => return refuse(why),
         },
         (_, cell) => return refuse(&format!("{} is stored where {} is expected", storage(&cell), column.ty.name())),
     }
     Ok(())
+}
+
+/// Text, a choice or JSON, which are all stored as TEXT.
+fn text<'a>(ty: &LogicalType, bytes: &'a [u8]) -> Result<&'a str, &'static str> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "the text is not UTF-8")?;
+    match ty {
+        LogicalType::Choice { values } => {
+            check_choice(text, values).map_err(|_| "it is none of the model's choices")?;
+        }
+        LogicalType::Json => drop(read_json(text)?),
+        _ => {}
+    }
+    Ok(text)
+}
+
+fn list(ty: &LogicalType, bytes: &[u8]) -> Result<Value<'static>, &'static str> {
+    match ty {
+        LogicalType::List { item } => read_list(item, text(ty, bytes)?).map(Value::List),
+        _ => Err("it is no list"),
+    }
 }
 
 fn decimal(bytes: &[u8], ty: &LogicalType) -> Option<i128> {
@@ -62,7 +97,7 @@ fn decimal(bytes: &[u8], ty: &LogicalType) -> Option<i128> {
 
 fn instant(text: &[u8]) -> Option<i64> {
     match text.split_at_checked(WALL_WIDTH)? {
-        (wall, b"Z") => parse(wall),
+        (wall, b"Z") => read_datetime(wall),
         _ => None,
     }
 }

@@ -70,6 +70,10 @@ fn constraint(code: c_int, text: &str) -> Error {
         ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
             (Kind::UniqueViolation, "a row with the same unique value exists")
         }
+        // RESTRICT is a trigger of SQLite's own.
+        ffi::SQLITE_CONSTRAINT_TRIGGER if text.starts_with("FOREIGN KEY") => {
+            (Kind::ForeignKeyViolation, "other rows refer to the row")
+        }
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => (Kind::ForeignKeyViolation, "a row refers to one that does not exist"),
         ffi::SQLITE_CONSTRAINT_NOTNULL => (Kind::NotNullViolation, "a required column has no value"),
         ffi::SQLITE_CONSTRAINT_CHECK => (Kind::CheckViolation, "a row does not meet a check of its table"),
@@ -92,6 +96,10 @@ fn other(code: c_int, text: &str, offset: Option<usize>) -> Error {
     let transaction = ["cannot start a transaction", "cannot commit", "cannot rollback", "no such savepoint"];
     if transaction.iter().any(|start| text.starts_with(start)) {
         return Error::new(ErrorKind::TransactionState, format!("SQLite: {text}"));
+    }
+    // A column that is added with a check its rows do not meet.
+    if text == "CHECK constraint failed" {
+        return Error::new(ErrorKind::CheckViolation, "a row does not meet a check of its table");
     }
     if SAFE_MESSAGES.iter().any(|start| text.starts_with(start)) {
         return Error::new(ErrorKind::DatabaseFailure, format!("SQLite: {text}"));

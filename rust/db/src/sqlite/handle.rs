@@ -1,4 +1,4 @@
-//! The open connection. With [`super::statement`] the only place that calls SQLite itself.
+//! The open connection. With [`super::statement`] and [`super::function`] the only place that calls SQLite itself.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -10,8 +10,8 @@ use dataflow_core::Error;
 use libsqlite3_sys as ffi;
 use sqlx::sqlite::LockedSqliteHandle;
 
-use super::error;
 use super::interrupt::{Control, Patience};
+use super::{error, function};
 
 /// Virtual machine steps between two looks at the interrupted flag: well under a millisecond.
 const PROGRESS_STEPS: i32 = 5_000;
@@ -53,6 +53,7 @@ impl<'c> Db<'c> {
             let unset = ptr::null_mut::<c_int>();
             ffi::sqlite3_db_config(raw.as_ptr(), ffi::SQLITE_DBCONFIG_DQS_DML, 0 as c_int, unset);
             ffi::sqlite3_db_config(raw.as_ptr(), ffi::SQLITE_DBCONFIG_DQS_DDL, 0 as c_int, unset);
+            function::register(raw.as_ptr());
         }
         control.opened(Interruptible(raw));
         Db { raw, patience, control, _locked: locked }

@@ -106,6 +106,16 @@ impl<'v> Execution<'_, '_, 'v> {
         unsafe { self.bind_bytes(parameter, value, false) }
     }
 
+    /// Binds a text that does not live as long as the statement: SQLite copies it.
+    pub fn bind_made_text(&mut self, parameter: usize, value: &str) -> Result<()> {
+        let (raw, number, length) = (self.raw(), number(parameter), value.len() as u64);
+        // SAFETY: `raw` is a statement; SQLite checks the number and copies the bytes before it returns.
+        self.check(unsafe {
+            let encoding = ffi::SQLITE_UTF8 as c_uchar;
+            ffi::sqlite3_bind_text64(raw, number, value.as_ptr().cast(), length, ffi::SQLITE_TRANSIENT(), encoding)
+        })
+    }
+
     /// Copies `value`, which is ASCII and at most an instant's text, into its parameter's place.
     pub fn bind_short_text(&mut self, parameter: usize, value: &[u8]) -> Result<()> {
         self.bind_short(parameter, value, true)

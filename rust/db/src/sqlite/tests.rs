@@ -1,6 +1,7 @@
 //! Against real files in the system's temporary directory.
 
 mod failures;
+mod functions;
 mod interrupts;
 mod opening;
 mod round_trip;
@@ -84,7 +85,7 @@ async fn count(driver: &mut dyn Driver, table: &str) -> i64 {
 
 /// Named columns of values, as the write funnel makes them.
 fn batch(columns: &[(&str, LogicalType, Vec<Value<'static>>)]) -> RecordBatch {
-    let fields: Vec<Field> = columns.iter().map(|(name, ty, _)| Field::new(*name, ty.arrow(), true)).collect();
+    let fields: Vec<Field> = columns.iter().map(|(name, ty, _)| ty.field(name, true)).collect();
     let arrays: Vec<ArrayRef> = columns
         .iter()
         .map(|(_, ty, values)| {

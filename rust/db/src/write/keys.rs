@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{Field, Schema};
 use dataflow_core::dialect::{Dialect, KeyGenerator, Param, ParamValue, Statement};
-use dataflow_core::schema::{TableSchema, arrow_field};
+use dataflow_core::schema::{KeySource, TableSchema, arrow_field};
 use dataflow_core::types::LogicalType;
 use dataflow_core::value::Value;
 use dataflow_core::{Error, Result};
@@ -23,7 +24,7 @@ use crate::session::{Limits, Session};
 /// What is known of the keys of an append, and the ids allocated for it.
 #[derive(Clone, Debug)]
 pub(super) struct KeyWork {
-    automatic: bool,
+    source: KeySource,
     multi_tenant: bool,
     /// Rows without a key.
     missing: usize,
@@ -37,14 +38,14 @@ impl KeyWork {
     /// `keys`: the key column of every batch that has one; `rows`: of all batches.
     pub fn new(table: &TableSchema, keys: &[ArrayRef], rows: usize) -> Self {
         let mut work = KeyWork {
-            automatic: table.automatic_key,
+            source: table.key_source,
             multi_tenant: table.multi_tenant,
             missing: 0,
             largest_given: None,
             ids: Arc::from([]),
             used: 0,
         };
-        if work.automatic {
+        if work.source == KeySource::Database {
             let given = || keys.iter().flat_map(|keys| keys.as_primitive::<Int64Type>().iter().flatten());
             work.missing = rows - given().count();
             work.largest_given = given().max();
@@ -52,9 +53,16 @@ impl KeyWork {
         work
     }
 
+    /// Whether rows with a key have to be stored before those without: a database that counts by itself would give a
+    /// key that a later row of the data brings.
+    pub fn needs_order(&self, dialect: &dyn Dialect) -> bool {
+        let counts = self.source == KeySource::Database && !self.needs_statements(dialect);
+        counts && self.missing > 0 && self.largest_given.is_some()
+    }
+
     /// Whether [`Self::prepare`] has anything to send.
     pub fn needs_statements(&self, dialect: &dyn Dialect) -> bool {
-        self.automatic
+        self.source == KeySource::Database
             && match dialect.key_generator() {
                 KeyGenerator::Column => false,
                 KeyGenerator::Sequence => self.largest_given.is_some(),
@@ -103,7 +111,7 @@ impl KeyWork {
             "the generator of a table's keys",
         )
         .returning(&[("last", LogicalType::Int)]);
-        let (name, key) = (dialect.qualified(&table.table), table.key_column().name.as_str());
+        let (name, key) = (dialect.qualified_table(table), key_name(table)?);
         raise.params = vec![text(&name), text(key), int(self.largest_given.unwrap_or(0))];
         query(session, &raise, limits).await?;
         if self.missing == 0 {
@@ -127,14 +135,14 @@ impl KeyWork {
         table: &TableSchema,
         limits: &Limits,
     ) -> Result<Arc<[i64]>> {
-        let key = dialect.quote(&table.key_column().name);
+        let key = dialect.quote(key_name(table)?);
         let largest = Statement::unscoped(
-            format!("SELECT coalesce(max({key}), 0) FROM {}", dialect.qualified(&table.table)),
+            format!("SELECT coalesce(max({key}), 0) FROM {}", dialect.qualified_table(table)),
             "ids are unique over all tenants",
         )
         .returning(&[("largest", LogicalType::Int)]);
         let stored = query(session, &largest, limits).await?.column(0).as_primitive::<Int64Type>().value(0);
-        let counter = format!("sequence.{}", table.table);
+        let counter = format!("sequence.{}", table.full_name());
         let counted = match meta_exists(session, dialect, limits).await? {
             false => None,
             true => Some(read_counter(session, dialect, &counter, limits).await?),
@@ -150,11 +158,13 @@ impl KeyWork {
 
     /// Fills the rows without key with the ids taken for them.
     pub fn apply(&mut self, table: &TableSchema, batch: RecordBatch) -> Result<RecordBatch> {
-        let name = &table.key_column().name;
-        if self.ids.is_empty() || !self.automatic {
+        if self.source == KeySource::Uuid7 {
+            return fill_uuids(table, &batch);
+        }
+        if self.ids.is_empty() {
             return Ok(batch);
         }
-        let given = batch.column_by_name(name).map(|keys| keys.as_primitive::<Int64Type>());
+        let given = batch.column_by_name(key_name(table)?).map(|keys| keys.as_primitive::<Int64Type>());
         let mut take = || {
             let id = self.ids.get(self.used).copied();
             self.used += 1;
@@ -183,9 +193,31 @@ async fn read_counter(session: &mut Session, dialect: &dyn Dialect, counter: &st
     text_cell(&rows, 0).parse().map_err(broken)
 }
 
+/// UUIDs of version 7 in the rows without key: they rise with time, and within one batch too.
+fn fill_uuids(table: &TableSchema, batch: &RecordBatch) -> Result<RecordBatch> {
+    let given = batch.column_by_name(key_name(table)?).map(|keys| keys.as_fixed_size_binary());
+    if given.is_some_and(|keys| keys.null_count() == 0) {
+        return Ok(batch.clone());
+    }
+    let mut keys = FixedSizeBinaryBuilder::with_capacity(batch.num_rows(), 16);
+    for row in 0..batch.num_rows() {
+        let appended = match given {
+            Some(given) if given.is_valid(row) => keys.append_value(given.value(row)),
+            _ => keys.append_value(uuid::Uuid::now_v7().as_bytes()),
+        };
+        appended.map_err(|error| Error::internal(error.to_string()))?;
+    }
+    replace_key(table, batch, Arc::new(keys.finish()))
+}
+
+fn key_name(table: &TableSchema) -> Result<&str> {
+    let name = table.sole_key().map(|key| key.name.as_str());
+    name.ok_or_else(|| Error::internal("an automatic key of several columns"))
+}
+
 /// The batch with the key column in its place among the table's columns.
 fn replace_key(table: &TableSchema, batch: &RecordBatch, keys: ArrayRef) -> Result<RecordBatch> {
-    let key = table.key_column();
+    let key = table.sole_key().ok_or_else(|| Error::internal("an automatic key of several columns"))?;
     let mut columns: Vec<(Arc<Field>, ArrayRef)> = Vec::with_capacity(batch.num_columns() + 1);
     for column in &table.columns {
         if column.name == key.name {

@@ -1,6 +1,356 @@
-//! The write funnel: every row that enters the database passes here.
+//! The write funnel: every row that enters, changes or leaves the database passes here.
 
 mod append;
+mod change;
+mod counts;
+mod input;
 mod keys;
+mod ledger;
+mod load;
+mod merge;
+mod rows;
 
-pub use append::{Appended, Rows};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow_array::RecordBatch;
+use dataflow_core::batch::Given;
+use dataflow_core::dialect::{Dialect, Statement};
+use dataflow_core::filter::Filter;
+use dataflow_core::ledger::EntryKey;
+use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
+use dataflow_core::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection};
+use dataflow_core::schema::TableSchema;
+use dataflow_core::{Error, ErrorKind, Outcome, Result};
+use tokio::time::Instant;
+
+use self::append::Append;
+use self::counts::Changed;
+pub use self::counts::Counts;
+use self::ledger::Load;
+pub use self::load::{Part, SeenKeys};
+pub use self::rows::Rows;
+use crate::context::Context;
+use crate::database::{Database, Table};
+use crate::driver::{Access, Reply};
+use crate::execute::{Begin, Label, begin, begin_change, commit, rollback, run};
+use crate::fetch::prove_tenant;
+use crate::session::{Effect, GRACE, Limits, Session};
+
+/// How often a write is run that meets others in its way.
+const ATTEMPTS: u32 = 10;
+
+/// What is to be written.
+pub enum Write {
+    /// New rows.
+    Append { rows: Rows, return_rows: bool },
+    /// Rows that are inserted or, where `conflict_on` finds them, updated or left.
+    Upsert {
+        rows: Rows,
+        conflict_on: Vec<usize>,
+        on_match: OnMatch,
+        duplicates: Duplicates,
+        update: Option<Vec<usize>>,
+        return_rows: bool,
+        part: Option<Part>,
+    },
+    /// Rows that are there, each with values of its own, found by key.
+    UpdateRows { rows: Rows, on_missing: OnMissing, duplicates: Duplicates, return_rows: bool, part: Option<Part> },
+    /// The one row that matches, with the values of the one row given.
+    UpdateOne { filter: Filter, values: Given },
+    /// Every row that matches, with the values of the one row given.
+    UpdateMatching { filter: Filter, values: Given },
+    /// The one row that matches; `version` is the one it must have.
+    DeleteOne { filter: Filter, version: Option<i64>, hard: bool },
+    /// Every row that matches, but no more than `max_affected`.
+    DeleteMatching { filter: Filter, max_affected: Option<u64>, hard: bool },
+    /// Rows by key; of the rows given only the key is read.
+    DeleteRows { rows: Rows, hard: bool, part: Option<Part> },
+}
+
+/// What a write did.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    pub counts: Counts,
+    /// The rows as stored, in the order given, where asked for.
+    pub rows: Option<RecordBatch>,
+    /// Whether it was done before under its load id, and nothing was written now.
+    pub replayed: bool,
+    changed: Vec<Changed>,
+}
+
+impl Write {
+    /// Whether it never changes a row that is there.
+    const fn only_adds(&self) -> bool {
+        matches!(self, Write::Append { .. } | Write::Upsert { on_match: OnMatch::Ignore | OnMatch::Refuse, .. })
+    }
+}
+
+impl Database {
+    /// Writes all or nothing, in the context's transaction or in one of its own; with a load id no more than once.
+    ///
+    /// # Errors
+    /// Every refusal of a value (path `data[row].field`) and of the database, `NotFound`, `MultipleRows`, `StaleRow`,
+    /// `DuplicateRow`, `KeyMismatch`, `AppendOnly`, `LoadMismatch`, and `CommitOutcomeUnknown`.
+    pub async fn write(
+        &self,
+        table: &Table,
+        write: Write,
+        load_id: Option<EntryKey>,
+        context: &Context,
+    ) -> Result<Written> {
+        let schema = &table.schema;
+        context.scope().tenant_of(schema)?;
+        if schema.append_only && !write.only_adds() {
+            return Err(Error::new(ErrorKind::AppendOnly, format!("the rows of {} are never changed", schema.model))
+                .hint("its model says append_only: only new rows are taken"));
+        }
+        let now = context.now_us();
+        let input = match &load_id {
+            Some(_) => Some(write.input_hash(schema, &context.cancel).await?),
+            None => None,
+        };
+        let mut job = Job::new(schema, &context.scope(), write, now)?;
+        if context.transaction.as_ref().is_some_and(|transaction| transaction.read_only()) {
+            return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
+        }
+        self.make_ready(table, context).await?;
+        match (&load_id, job.without_rows(schema)) {
+            (Some(_), _) => self.make_ready(self.ledger(), context).await?,
+            (None, Some(nothing)) => return Ok(nothing),
+            (None, None) => {}
+        }
+        let limits = context.limits();
+        let mut writer = Writer {
+            db: self,
+            table: Arc::clone(schema),
+            scope: context.scope(),
+            dialect: self.dialect(&limits, context.labels.as_ref()).await?,
+            limits,
+            now,
+            snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
+            load: None,
+        };
+        writer.load = load_id.zip(input).map(|(key, input)| Load::new(&writer, key, input)).transpose()?;
+        match &context.transaction {
+            Some(transaction) => {
+                let mut held = transaction.hold(&writer.limits).await?;
+                let result = writer.run(held.session()?, &mut job, Effect::Nothing).await;
+                let result = result.map_err(|error| writer.named(error));
+                match &result {
+                    Ok(written) => writer.events(written).for_each(|event| held.after_commit(event)),
+                    Err(_) => held.abort(),
+                }
+                result
+            }
+            None => {
+                let mut session = self.session(Access::Write, &writer.limits, context.labels.as_ref()).await?;
+                let result = writer.run_with_retries(&mut session, &mut job).await;
+                result.map_err(|error| writer.named(error))
+            }
+        }
+    }
+}
+
+/// A write whose rows are checked as far as they can be before anything is asked of the server.
+enum Job {
+    Append(Append),
+    Merge(merge::Merge),
+    Change(Write),
+}
+
+impl Job {
+    fn new(table: &Arc<TableSchema>, scope: &Scope, write: Write, now: i64) -> Result<Self> {
+        match write {
+            Write::Append { rows, return_rows } => {
+                Append::new(table, scope, rows, return_rows, now, None).map(Job::Append)
+            }
+            write @ (Write::Upsert { .. } | Write::UpdateRows { .. }) => {
+                merge::Merge::new(table, write, now).map(Job::Merge)
+            }
+            write => Ok(Job::Change(write)),
+        }
+    }
+
+    /// What is written when there are no rows to write: nothing is asked of the server.
+    fn without_rows(&self, table: &TableSchema) -> Option<Written> {
+        match self {
+            Job::Append(append) => append.without_rows(),
+            Job::Merge(merge) => merge.without_rows(table),
+            Job::Change(write) => write.without_rows(),
+        }
+    }
+}
+
+/// One write on its way: where it goes, in whose name, and until when.
+struct Writer<'a> {
+    db: &'a Database,
+    table: Arc<TableSchema>,
+    scope: Scope,
+    dialect: Arc<dyn Dialect>,
+    limits: Limits,
+    now: i64,
+    /// Whether the transaction sees the past: rows that others have added since do not show.
+    snapshot: bool,
+    /// Where the write is to happen once.
+    load: Option<Load>,
+}
+
+impl Writer<'_> {
+    /// A deadlock is known to have kept nothing: the write is run again from its start.
+    async fn run_with_retries(&self, session: &mut Session, job: &mut Job) -> Result<Written> {
+        for attempt in 1..ATTEMPTS {
+            match self.run_and_commit(session, job).await {
+                Err(error) if self.may_retry(&error, session) => self.pause(attempt).await?,
+                result => return result,
+            }
+        }
+        self.run_and_commit(session, job).await
+    }
+
+    fn may_retry(&self, error: &Error, session: &Session) -> bool {
+        let conflict = matches!(error.kind(), ErrorKind::Deadlock | ErrorKind::SerializationFailure);
+        conflict && error.detail().outcome == Some(Outcome::RolledBack) && session.is_open()
+    }
+
+    /// Longer each time, and not the same for two that met.
+    async fn pause(&self, attempt: u32) -> Result<()> {
+        let random = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
+        let pause = tokio::time::sleep(Duration::from_millis(u64::from(attempt) * (2 + random / 16)));
+        tokio::select! {
+            () = pause => Ok(()),
+            () = self.limits.cancel.cancelled() => {
+                Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack))
+            }
+        }
+    }
+
+    /// One statement commits by itself; more share a transaction.
+    async fn run_and_commit(&self, session: &mut Session, job: &mut Job) -> Result<Written> {
+        let result = match job {
+            Job::Append(append) if self.load.is_none() && append.is_one_statement(self.dialect.as_ref()) => {
+                let result = self.append(session, append, Effect::Write).await;
+                return self.told(result, || append.expected());
+            }
+            Job::Append(_) => begin(session, self.dialect.as_ref(), &Begin::default(), &self.limits).await.map(drop),
+            _ => begin_change(session, self.dialect.as_ref(), &self.limits).await,
+        };
+        let result = match result {
+            Ok(()) => self.run(session, job, Effect::Nothing).await,
+            Err(error) => Err(error),
+        };
+        match result {
+            // Nothing was written: a rollback ends it as well, and has no outcome that could be unknown.
+            Ok(written) if written.replayed => {
+                rollback(session, &self.limits).await.ok();
+                Ok(written)
+            }
+            Ok(written) => {
+                let committed = commit(session, &self.limits).await.map(|()| written.clone());
+                self.told(committed, || written)
+            }
+            Err(error) => {
+                // After a cancel the limits are spent: the rollback has its own, and closes the connection if it fails.
+                let limits = Limits { cancel: Default::default(), deadline: Some(Instant::now() + GRACE) };
+                rollback(session, &limits).await.ok();
+                Err(error.outcome(Outcome::RolledBack))
+            }
+        }
+    }
+
+    /// A unique violation under the model's own name of the constraint, whatever the database calls it.
+    fn named(&self, error: Error) -> Error {
+        let Some(told) = error.detail().constraint.clone().filter(|_| error.kind() == ErrorKind::UniqueViolation)
+        else {
+            return error;
+        };
+        let name = self.dialect.table_name(&self.table);
+        let columns_of = |columns: &[usize]| {
+            let columns = self.table.within_tenant(columns);
+            columns.iter().map(|column| format!("{name}.{column}")).collect::<Vec<_>>().join(", ")
+        };
+        if told == self.dialect.key_constraint(&self.table) || told == columns_of(&self.table.key) {
+            return error.constraint(Some(self.table.constraint_name("pk", &["key"])));
+        }
+        let index = self.table.unique_indexes().find(|index| {
+            let columns: Vec<usize> = index.columns.iter().map(|order| order.column).collect();
+            told == columns_of(&columns)
+        });
+        match index {
+            Some(index) => error.constraint(Some(index.name)),
+            None => error,
+        }
+    }
+
+    async fn run(&self, session: &mut Session, job: &mut Job, effect: Effect) -> Result<Written> {
+        match &self.load {
+            None => self.run_job(session, job, effect).await,
+            Some(load) => Box::pin(self.run_once(session, job, load)).await,
+        }
+    }
+
+    async fn run_job(&self, session: &mut Session, job: &mut Job, effect: Effect) -> Result<Written> {
+        match job {
+            Job::Append(append) => self.append(session, append, effect).await,
+            Job::Merge(merge) => Box::pin(self.merge(session, merge)).await,
+            Job::Change(write) => Box::pin(self.change(session, write)).await,
+        }
+    }
+
+    /// Tells what a commit changed, also when the caller was cancelled while it happened.
+    fn told(&self, result: Result<Written>, expected: impl FnOnce() -> Written) -> Result<Written> {
+        let events = self.db.events();
+        match &result {
+            Ok(written) => self.events(written).for_each(|event| events.emit(|| event)),
+            Err(error) if error.detail().outcome == Some(Outcome::Committed) => {
+                self.events(&expected()).for_each(|event| events.emit(|| event));
+            }
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn scoped(&self, plan: Plan) -> Result<ScopedPlan> {
+        ScopedPlan::new(plan, &self.scope)
+    }
+
+    async fn send(
+        &self,
+        session: &mut Session,
+        scoped: &ScopedPlan,
+        statement: &Statement,
+        effect: Effect,
+    ) -> Result<Reply> {
+        run(session, statement, effect, &self.limits, &Label::new(scoped, self.db.events())).await
+    }
+
+    /// Reads rows and locks them until the transaction ends, in the order of their keys: two writers that lock the
+    /// same rows wait for each other instead of deadlocking.
+    async fn find(
+        &self,
+        session: &mut Session,
+        selection: Selection,
+        limit: Option<u64>,
+        include_deleted: bool,
+    ) -> Result<RecordBatch> {
+        self.read(session, selection, limit, include_deleted, true).await
+    }
+
+    /// Rows in the order of their keys, locked or not.
+    async fn read(
+        &self,
+        session: &mut Session,
+        selection: Selection,
+        limit: Option<u64>,
+        include_deleted: bool,
+        lock: bool,
+    ) -> Result<RecordBatch> {
+        let order = self.table.key.iter().map(|&column| Order { column, descending: false }).collect();
+        let table = Arc::clone(&self.table);
+        let read = ReadPlan { table, columns: None, selection, order, limit, offset: 0, include_deleted, lock };
+        let scoped = self.scoped(Plan::Read(read))?;
+        let statement = Statement::query(self.dialect.as_ref(), &scoped)?;
+        let reply = self.send(session, &scoped, &statement, Effect::Nothing).await?;
+        prove_tenant(reply.rows, statement.tenant.as_ref())
+    }
+}

@@ -53,3 +53,15 @@ fn a_note_about_a_decimal_is_a_failure_and_one_about_a_table_is_not() {
         check_warnings(&[note(1050, ""), note(1265, "Data truncated for column 'price' at row 1")]).unwrap_err();
     assert!(error.detail().message.contains("`price`"), "{error}");
 }
+
+#[test]
+fn a_regular_expression_that_gave_up_is_a_failure() {
+    let error = check_warnings(&[(1139, "Regex error 'match limit exceeded'".to_owned())]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+}
+
+#[test]
+fn json_that_was_not_read_is_a_failure() {
+    let text = "Syntax error in JSON text in argument 1 to function 'json_extract' at position 1".to_owned();
+    assert_eq!(check_warnings(&[(4038, text)]).unwrap_err().kind(), ErrorKind::DatabaseFailure);
+}

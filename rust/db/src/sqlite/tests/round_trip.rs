@@ -1,4 +1,4 @@
-use dataflow_core::types::{FIRST_MICROSECOND, LAST_MICROSECOND, pow10};
+use dataflow_core::types::{FIRST_DAY, FIRST_MICROSECOND, LAST_DAY, LAST_MICROSECOND, pow10};
 
 use super::*;
 
@@ -54,25 +54,63 @@ fn edges() -> Vec<(&'static str, LogicalType, Vec<Value<'static>>)> {
                 Value::WallTime(LAST_MICROSECOND),
             ],
         ),
+        (
+            "a_date",
+            LogicalType::Date,
+            vec![Value::Date(FIRST_DAY), Value::Date(-1), Value::Null, Value::Date(LAST_DAY)],
+        ),
+        ("a_time", LogicalType::Time, vec![Value::Time(0), Value::Time(1), Value::Null, Value::Time(86_399_999_999)]),
+        (
+            "a_duration",
+            LogicalType::Duration,
+            vec![Value::Duration(i64::MIN), Value::Duration(-1), Value::Null, Value::Duration(i64::MAX)],
+        ),
+        (
+            "a_choice",
+            LogicalType::Choice { values: ["a".into(), "it's".into()].into() },
+            vec![Value::Text("a".into()), Value::Text("it's".into()), Value::Null, Value::Text("a".into())],
+        ),
+        (
+            "a_list",
+            LogicalType::List { item: Box::new(LogicalType::Date) },
+            vec![
+                Value::List(vec![]),
+                Value::List(vec![Value::Date(FIRST_DAY), Value::Date(LAST_DAY)]),
+                Value::Null,
+                Value::List(vec![Value::Date(0)]),
+            ],
+        ),
+        (
+            "some_json",
+            LogicalType::Json,
+            vec![
+                Value::Json("{}".into()),
+                Value::Json(r#"{"a":[1,null,{"ä":"😀"}],"b":0.0000001}"#.into()),
+                Value::Null,
+                Value::Json("1000000000000000000000000000000".into()),
+            ],
+        ),
     ]
 }
 
 async fn create(driver: &mut dyn Driver) {
     let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a_bool INTEGER, an_int INTEGER, a_float REAL, a_decimal BLOB, \
-         a_text TEXT, some_bytes BLOB, a_uuid BLOB, an_instant TEXT, a_wall_time TEXT) STRICT";
+         a_text TEXT, some_bytes BLOB, a_uuid BLOB, an_instant TEXT, a_wall_time TEXT, a_date TEXT, a_time TEXT, a_duration INTEGER, \
+         a_choice TEXT, a_list TEXT, some_json TEXT) STRICT";
     run(driver, table).await.unwrap();
 }
 
 /// Compares without printing the long values.
 fn assert_same(found: &RecordBatch, expected: &RecordBatch) {
-    assert_eq!(found.num_columns(), 9);
+    assert_eq!(found.num_columns(), 15);
     for (at, field) in expected.schema().fields().iter().enumerate() {
         assert!(found.column(at) == expected.column(at), "{}", field.name());
     }
 }
 
 const INSERT: &str = "INSERT INTO t (a_bool, an_int, a_float, a_decimal, a_text, some_bytes, a_uuid, an_instant, \
-     a_wall_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+     a_wall_time, a_date, a_time, a_duration, a_choice, a_list, some_json) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 async fn stored(driver: &mut dyn Driver) -> RecordBatch {
     let columns: Vec<(&str, LogicalType)> = edges().into_iter().map(|(name, ty, _)| (name, ty)).collect();
@@ -154,6 +192,15 @@ async fn what_is_not_of_the_stored_form_is_refused() {
         ("'1970-01-01 00:00:00.000000Z'", LogicalType::Instant),
         ("'1970-01-01T00:00:00.000000Z'", LogicalType::WallTime),
         ("0", LogicalType::WallTime),
+        ("'1970-1-1'", LogicalType::Date),
+        ("'1970-01-01T00:00:00.000000'", LogicalType::Date),
+        ("'00:00:00'", LogicalType::Time),
+        ("'24:00:00.000000'", LogicalType::Time),
+        ("'1'", LogicalType::Duration),
+        ("'A'", LogicalType::Choice { values: ["a".into()].into() }),
+        ("'[1, 2]'", LogicalType::List { item: Box::new(LogicalType::Int) }),
+        ("'{\"a\": 1}'", LogicalType::Json),
+        ("'null'", LogicalType::Json),
     ] {
         let query = sql(&format!("SELECT {expression}")).returning(&[("c", ty)]);
         let error = driver.run(&query).await.unwrap_err();
@@ -161,7 +208,7 @@ async fn what_is_not_of_the_stored_form_is_refused() {
         assert!(error.detail().message.contains("`c`"));
         refused += 1;
     }
-    assert_eq!(refused, 16);
+    assert_eq!(refused, 25);
     let mut query = sql("SELECT NULL").returning(&[("c", TEXT)]);
     query.returns[0].nullable = false;
     assert_eq!(driver.run(&query).await.unwrap_err().kind(), ErrorKind::OutOfRange);

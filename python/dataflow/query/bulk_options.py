@@ -1,0 +1,212 @@
+"""The options of bulk writes: all names are known, some of their values are not built yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from dataflow._spelling import not_built, suggest
+from dataflow.errors import InvalidOptionError, UnknownOptionError
+from dataflow.query.context import is_unicode
+from dataflow.query.progress import LoadProgress
+
+__all__ = [
+    "OF_SOURCES",
+    "BulkCreateOptions",
+    "BulkDeleteOptions",
+    "BulkUpdateOptions",
+    "BulkUpsertOptions",
+    "option_defaults",
+    "read_options",
+    "refuse_beside",
+]
+
+
+class _BulkOptions(TypedDict, total=False):
+    """Options of every bulk write. Values that are not built yet raise `NotBuiltError`.
+
+    Attributes:
+        on_error: What happens when a row is refused. Default `raise`: nothing is written.
+        reject_limit: Most rows that may be refused.
+        load_id: Name under which the write happens once: a text of 1 to 255 characters, for each table and tenant.
+            Running it again gives the result of the first run and writes nothing; with other rows, or in another
+            order, or with options that mean something else, it raises `LoadMismatchError`.
+        chunk_rows: Rows that are written at a time. Default None: rows in memory at once, others as they come, about
+            65,536 of them or 32 MB.
+        batch_size: Rows of one statement.
+        atomic: Whether all rows are written or none. Default True; with False each chunk commits by itself, and an
+            error tells as `rows_done` how many rows stand.
+        parallel: Connections used at once. Default 1.
+        progress: Whether the progress is shown: as a line in a terminal (with `rich`), else as JSON on stderr; or a
+            function that gets a `LoadProgress` after each chunk and at the end. Default False.
+    """
+
+    on_error: Literal["raise", "skip", "quarantine"]
+    reject_limit: int | None
+    load_id: str | None
+    chunk_rows: int | None
+    batch_size: int | None
+    atomic: bool
+    parallel: int
+    progress: bool | Callable[[LoadProgress], object]
+
+
+class BulkUpsertOptions(_BulkOptions, total=False):
+    """Options of `bulk_upsert`.
+
+    Attributes:
+        on_conflict: What happens to a row that is there already: `update` (the default), `ignore` or `error`.
+        conflict_on: The fields by which a stored row is the same: a unique set of the model. Default the key.
+        update_fields: The fields that may change in a stored row. Default all that a row gives.
+        duplicates: What happens to rows of the data that are the same: `error` (the default), or the `first` or `last`
+            goes.
+        return_rows: Whether the rows are given back as stored. Default False.
+    """
+
+    on_conflict: Literal["error", "update", "ignore"]
+    conflict_on: str | Sequence[str] | None
+    update_fields: str | Sequence[str] | None
+    duplicates: Literal["error", "first", "last"]
+    return_rows: bool
+
+
+class BulkCreateOptions(_BulkOptions, total=False):
+    """Options of `bulk_create`: as in `BulkUpsertOptions`, but `on_conflict` is `error` by default."""
+
+    on_conflict: Literal["error", "update", "ignore"]
+    conflict_on: str | Sequence[str] | None
+    duplicates: Literal["error", "first", "last"]
+    return_rows: bool
+
+
+class BulkUpdateOptions(_BulkOptions, total=False):
+    """Options of `bulk_update`.
+
+    Attributes:
+        on_missing: With data: what happens when a row is not there: `error` (the default), or `skip` counts it.
+        duplicates: With data: what happens to rows with the same key: `error` (the default), `first` or `last`.
+        return_rows: With data: whether the rows are given back as stored. Default False.
+        all_rows: Whether a filter that matches every row is meant so. Default False.
+    """
+
+    on_missing: Literal["error", "skip"]
+    duplicates: Literal["error", "first", "last"]
+    return_rows: bool
+    all_rows: bool
+
+
+class BulkDeleteOptions(_BulkOptions, total=False):
+    """Options of `bulk_delete`.
+
+    Attributes:
+        max_affected: Most rows a filter may match: with more, nothing is deleted.
+        dry_run: Whether the rows of a filter are only counted (`matched`). Default False.
+        hard: Whether a soft-deleted model really loses the rows. Default False.
+        all_rows: Whether a filter that matches every row is meant so. Default False.
+    """
+
+    max_affected: int | None
+    dry_run: bool
+    hard: bool
+    all_rows: bool
+
+
+_DEFAULTS: Mapping[str, object] = {
+    "all_rows": False,
+    "atomic": True,
+    "batch_size": None,
+    "chunk_rows": None,
+    "conflict_on": None,
+    "dry_run": False,
+    "duplicates": "error",
+    "hard": False,
+    "load_id": None,
+    "max_affected": None,
+    "on_conflict": "error",
+    "on_error": "raise",
+    "on_missing": "error",
+    "parallel": 1,
+    "progress": False,
+    "reject_limit": None,
+    "return_rows": False,
+    "update_fields": None,
+}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "duplicates": ("error", "first", "last"),
+    "on_conflict": ("error", "update", "ignore"),
+    "on_error": ("raise", "skip", "quarantine"),
+    "on_missing": ("error", "skip"),
+}
+# The least of the options that are numbers.
+_LEAST = {"chunk_rows": 1, "max_affected": 0}
+# Options that mean something only where rows are given.
+OF_SOURCES = ("atomic", "chunk_rows", "progress")
+_LATER = frozenset(_BulkOptions.__annotations__) - {"load_id", *OF_SOURCES}
+_FLAGS = frozenset(name for name, default in _DEFAULTS.items() if isinstance(default, bool)) - {"progress"}
+
+
+def option_defaults(kind: type[Any]) -> dict[str, Any]:
+    """The options of `kind` with the values they have when they are not given."""
+    own = {"on_conflict": "update"} if kind is BulkUpsertOptions else {}
+    return {name: default for name, default in {**_DEFAULTS, **own}.items() if name in kind.__annotations__}
+
+
+def read_options(verb: str, kind: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option of `kind` with its value.
+
+    Raises:
+        UnknownOptionError: There is no such option.
+        InvalidOptionError: An option has no such value.
+        NotBuiltError: The option is used with a value that is not built yet.
+    """
+    options = option_defaults(kind)
+    for name, value in given.items():
+        if name not in options:
+            raise UnknownOptionError(f"{verb} has no option `{name}`", path=name, hint=suggest(name, options))
+        _check(name, value)
+        options[name] = value
+    if options["load_id"] is not None and options.get("return_rows"):
+        hint = "leave return_rows out: the rows of an earlier run are not kept"
+        raise InvalidOptionError("return_rows has no meaning beside load_id", path="return_rows", hint=hint)
+    return options
+
+
+def refuse_beside(what: str, given: Mapping[str, Any], *names: str) -> None:
+    """Refuses options that would change nothing beside another one: whoever gives them believes that they do.
+
+    Raises:
+        InvalidOptionError: One of `names` is given another value than its default.
+    """
+    for name in names:
+        if name in given and given[name] != _DEFAULTS[name]:
+            raise InvalidOptionError(f"{name} has no meaning beside {what}", path=name)
+
+
+def _check(name: str, value: object) -> None:
+    choices = _CHOICES.get(name)
+    if choices and value not in choices:
+        raise InvalidOptionError(f"{name} must be one of {', '.join(choices)}", path=name)
+    if name in _FLAGS and not isinstance(value, bool):
+        raise InvalidOptionError(f"{name} must be True or False, got {type(value).__name__}", path=name)
+    if name in _LATER and value != _DEFAULTS[name]:
+        raise not_built(f"`{name}` with another value than its default", path=name)
+    if name == "load_id" and value is not None:
+        _check_load_id(value)
+    if name == "progress" and not (isinstance(value, bool) or callable(value)):
+        raise InvalidOptionError(f"progress is True, False or a function, got {type(value).__name__}", path=name)
+    least = _LEAST.get(name)
+    if least is not None and value is not None and not _is_count(value, least):
+        raise InvalidOptionError(f"{name} is an int from {least}, or None", path=name)
+
+
+def _check_load_id(value: object) -> None:
+    """Refuses what is no text; its length and characters are checked with the write."""
+    if not isinstance(value, str):
+        raise InvalidOptionError(f"load_id must be a str, got {type(value).__name__}", path="load_id")
+    if not is_unicode(value):
+        raise InvalidOptionError("load_id is a text without lone surrogates", path="load_id")
+
+
+def _is_count(value: object, least: int) -> bool:
+    """An int, and no bool."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63

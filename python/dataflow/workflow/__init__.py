@@ -1,0 +1,1 @@
+"""Nodes put together: built, checked, run, watched."""

@@ -1,0 +1,71 @@
+//! Which rows a statement means: tenant, live rows, and a filter or a list of keys.
+
+use std::fmt::Write as _;
+
+use arrow_array::RecordBatch;
+
+use super::statement::Writer;
+use crate::batch::cell;
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+use crate::plan::Selection;
+use crate::schema::{TENANT_COLUMN, TableSchema};
+use crate::types::LogicalType;
+use crate::value::Value;
+
+impl Writer<'_> {
+    /// `WHERE` with the tenant first, or nothing where every row is meant.
+    pub(super) fn conditions(&mut self, table: &TableSchema, selection: &Selection) -> Result<()> {
+        let mut word = " WHERE ";
+        if let Some(tenant) = self.tenant {
+            let ty = LogicalType::Text { max_length: None };
+            let _ = write!(self.sql, "{word}{} = ", self.dialect.quote(TENANT_COLUMN));
+            self.param(&ty, Value::Text(tenant.as_str().to_owned().into()));
+            word = " AND ";
+        }
+        if let Some(deleted_at) = self.live {
+            let _ = write!(self.sql, "{word}{} IS NULL", self.dialect.quote(&table.columns[deleted_at].name));
+            word = " AND ";
+        }
+        match selection {
+            Selection::Matching(filter) if *filter == Filter::And(Vec::new()) => {}
+            Selection::Matching(filter) => {
+                self.sql.push_str(word);
+                self.filter(table, filter)?;
+            }
+            Selection::Keyed { columns, keys } => {
+                self.sql.push_str(word);
+                self.keyed(table, columns, keys)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn keyed(&mut self, table: &TableSchema, columns: &[usize], keys: &RecordBatch) -> Result<()> {
+        if columns.len() != keys.num_columns() || columns.is_empty() {
+            return Err(Error::internal("keys that are not in the columns they are compared with"));
+        }
+        if let [column] = *columns {
+            let ty = &table.columns[column].ty;
+            let values = (0..keys.num_rows()).map(|row| Ok(cell(ty, keys.column(0), row)?.into_owned()));
+            let name = self.dialect.quote(&table.columns[column].name);
+            return self.list(&name, ty, &values.collect::<Result<Vec<_>>>()?);
+        }
+        let names: Vec<_> = table.names(columns).into_iter().map(|name| self.dialect.quote(name)).collect();
+        let mut rows = Vec::with_capacity(keys.num_rows());
+        let sql = std::mem::take(&mut self.sql);
+        for row in 0..keys.num_rows() {
+            self.sql.push('(');
+            for (at, (&column, array)) in columns.iter().zip(keys.columns()).enumerate() {
+                let ty = &table.columns[column].ty;
+                self.sql.push_str(if at == 0 { "" } else { ", " });
+                self.param(ty, cell(ty, array, row)?.into_owned());
+            }
+            self.sql.push(')');
+            rows.push(std::mem::take(&mut self.sql));
+        }
+        self.sql = sql;
+        let _ = write!(self.sql, "({}) IN {}", names.join(", "), self.dialect.row_list(&rows));
+        Ok(())
+    }
+}

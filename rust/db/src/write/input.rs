@@ -1,0 +1,133 @@
+//! What a write was asked to do and given, as one hash.
+
+use std::sync::Arc;
+
+use dataflow_core::filter::Filter;
+use dataflow_core::ledger::InputHash;
+use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
+use dataflow_core::schema::{Role, TableSchema};
+use dataflow_core::{Error, ErrorKind, Outcome, Result};
+use tokio_util::sync::CancellationToken;
+
+use super::{Rows, Write};
+
+impl Write {
+    /// The hash, and the number of rows given.
+    ///
+    /// # Errors
+    /// Every refusal of a value (path `data[row].field`), and `Cancelled`.
+    pub(super) async fn input_hash(
+        &self,
+        table: &Arc<TableSchema>,
+        cancel: &CancellationToken,
+    ) -> Result<(String, u64)> {
+        let mut hash = InputHash::new(table, self.operation(), &self.columns(table));
+        self.settings(table, &mut hash);
+        match self {
+            Write::Append { rows, .. }
+            | Write::Upsert { rows, .. }
+            | Write::UpdateRows { rows, .. }
+            | Write::DeleteRows { rows, .. } => add_rows(&mut hash, table, rows, cancel).await?,
+            Write::UpdateOne { values, .. } | Write::UpdateMatching { values, .. } => hash.rows(values)?,
+            Write::DeleteOne { .. } | Write::DeleteMatching { .. } => {}
+        }
+        let rows = hash.count();
+        Ok((hash.finish(table), rows))
+    }
+
+    const fn operation(&self) -> &'static str {
+        match self {
+            Write::Append { .. } => "append",
+            Write::Upsert { .. } => "upsert",
+            Write::UpdateRows { .. } => "update rows",
+            Write::UpdateOne { .. } => "update one",
+            Write::UpdateMatching { .. } => "update matching",
+            Write::DeleteOne { .. } => "delete one",
+            Write::DeleteMatching { .. } => "delete matching",
+            Write::DeleteRows { .. } => "delete rows",
+        }
+    }
+
+    /// The columns of the given rows that are looked at.
+    fn columns(&self, table: &TableSchema) -> Vec<usize> {
+        match self {
+            Write::DeleteRows { .. } => table.key.iter().copied().chain(table.role(Role::Version)).collect(),
+            _ => (0..table.columns.len()).collect(),
+        }
+    }
+
+    /// What decides the outcome beside the rows; not what only bounds it, nor in which form it is told.
+    fn settings(&self, table: &TableSchema, hash: &mut InputHash) {
+        match self {
+            Write::Upsert { conflict_on, on_match, duplicates, update, .. } => {
+                hash.setting("conflict_on", &names(table, conflict_on));
+                hash.setting("on_conflict", match_word(*on_match));
+                hash.setting("duplicates", duplicates_word(*duplicates));
+                hash.setting("update_fields", &update.as_ref().map_or_else(String::new, |update| names(table, update)));
+            }
+            Write::UpdateRows { on_missing, duplicates, .. } => {
+                hash.setting("on_missing", missing_word(*on_missing));
+                hash.setting("duplicates", duplicates_word(*duplicates));
+            }
+            Write::UpdateOne { filter, .. } | Write::UpdateMatching { filter, .. } => add_filter(hash, filter),
+            Write::DeleteOne { filter, hard, .. } | Write::DeleteMatching { filter, hard, .. } => {
+                add_filter(hash, filter);
+                hash.setting("hard", &hard.to_string());
+            }
+            Write::DeleteRows { hard, .. } => hash.setting("hard", &hard.to_string()),
+            Write::Append { .. } => {}
+        }
+    }
+}
+
+/// Piece by piece: a cancel is heard between two of them, and other tasks get their turn.
+async fn add_rows(
+    hash: &mut InputHash,
+    table: &Arc<TableSchema>,
+    rows: &Rows,
+    cancel: &CancellationToken,
+) -> Result<()> {
+    for piece in rows.pieces(table) {
+        hash.rows(&piece?.1)?;
+        if cancel.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack));
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+fn add_filter(hash: &mut InputHash, filter: &Filter) {
+    hash.setting("filter", &format!("{filter:?}"));
+}
+
+/// The names as a list of texts, in one order.
+fn names(table: &TableSchema, columns: &[usize]) -> String {
+    let mut names = table.names(columns);
+    names.sort_unstable();
+    format!("{names:?}")
+}
+
+const fn match_word(on_match: OnMatch) -> &'static str {
+    match on_match {
+        OnMatch::Update => "update",
+        OnMatch::Ignore => "ignore",
+        OnMatch::Refuse => "error",
+    }
+}
+
+const fn missing_word(on_missing: OnMissing) -> &'static str {
+    match on_missing {
+        OnMissing::Insert => "insert",
+        OnMissing::Skip => "skip",
+        OnMissing::Refuse => "error",
+    }
+}
+
+const fn duplicates_word(duplicates: Duplicates) -> &'static str {
+    match duplicates {
+        Duplicates::Refuse => "error",
+        Duplicates::First => "first",
+        Duplicates::Last => "last",
+    }
+}

@@ -1,0 +1,416 @@
+//! Rows that meet stored rows: read under a lock, decided in memory, and only what differs is written.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_select::concat::concat_batches;
+use arrow_select::interleave::interleave;
+use dataflow_core::batch::{Given, cell, check_rows};
+use dataflow_core::dialect::Statement;
+use dataflow_core::filter::Filter;
+use dataflow_core::merge::{
+    Duplicates, Fate, Key, OnMatch, OnMissing, Rules, changed_columns, decide, deduplicate, keys_of, meet, merged,
+};
+use dataflow_core::plan::{Plan, Selection};
+use dataflow_core::schema::{Role, TableSchema};
+use dataflow_core::{Error, ErrorKind, Result};
+
+use super::append::{Append, whole_schema};
+use super::counts::Changed;
+use super::load::repeats;
+use super::{Counts, Rows, Write, Writer, Written};
+use crate::execute::{Label, control, run};
+use crate::session::{Effect, Session};
+
+/// Keys looked up in one statement.
+pub(super) const FIND_ROWS: usize = 500;
+/// How often rows are decided anew because another writer inserted some of them meanwhile.
+const ATTEMPTS: usize = 5;
+const SAVEPOINT: &str = "dataflow_merge";
+
+/// An upsert or an update of many rows, checked and without duplicates.
+pub(super) struct Merge {
+    given: Given,
+    rules: Rules,
+    keys: Vec<Option<Key>>,
+    goes: Vec<usize>,
+    repeats: Vec<bool>,
+    return_rows: bool,
+}
+
+impl Merge {
+    pub fn new(table: &Arc<TableSchema>, write: Write, now: i64) -> Result<Self> {
+        let (rows, rules, return_rows, part) = match write {
+            Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part } => {
+                let on_missing = OnMissing::Insert;
+                (rows, Rules { target: conflict_on, on_match, on_missing, duplicates, update, now }, return_rows, part)
+            }
+            Write::UpdateRows { rows, on_missing, duplicates, return_rows, part } => {
+                let (target, on_match) = (table.key.clone(), OnMatch::Update);
+                (rows, Rules { target, on_match, on_missing, duplicates, update: None, now }, return_rows, part)
+            }
+            _ => return Err(Error::internal("a write that is no merge")),
+        };
+        let given = rows.whole(table)?;
+        match (rules.on_missing, rules.on_match) {
+            (OnMissing::Insert, OnMatch::Refuse) => {}
+            (OnMissing::Insert, _) => check_target(table, &given, &rules)?,
+            _ => check_keys(table, &given)?,
+        }
+        let keys = keys_of(table, &rules.target, &given.batch)?;
+        let first = part.as_ref().map_or(0, |part| part.first);
+        let goes = deduplicate(&keys, rules.duplicates, first).map_err(|error| error.within("data"))?;
+        let repeats = repeats(part.as_ref(), &keys, rules.duplicates).map_err(|error| error.within("data"))?;
+        Ok(Merge { given, rules, keys, goes, repeats, return_rows })
+    }
+
+    pub fn without_rows(&self, table: &TableSchema) -> Option<Written> {
+        let nothing = || Written {
+            rows: self.return_rows.then(|| RecordBatch::new_empty(whole_schema(table).into())),
+            ..Written::default()
+        };
+        (self.given.rows() == 0).then(nothing)
+    }
+
+    /// The rows that go, in the order given.
+    fn going(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.given.rows()).filter(|&row| self.goes[row] == row)
+    }
+}
+
+/// Data without a single value to be found by would always be inserted, whatever is there.
+fn check_target(table: &TableSchema, given: &Given, rules: &Rules) -> Result<()> {
+    if given.rows() == 0 || !rules.target.iter().any(|&at| given.lacks(at)) {
+        return Ok(());
+    }
+    let names = table.names(&rules.target).join(", ");
+    Err(Error::new(ErrorKind::InvalidOption, format!("no row gives {names}, by which stored rows are found"))
+        .path("conflict_on")
+        .hint("give the fields, or name those of a unique set in conflict_on"))
+}
+
+/// A row that is to be found needs its key.
+pub(super) fn check_keys(table: &TableSchema, given: &Given) -> Result<()> {
+    for &at in &table.key {
+        if let Some(row) = (0..given.rows()).find(|&row| !given.is_given(at, row)) {
+            let name = &table.columns[at].name;
+            return Err(Error::new(ErrorKind::MissingValue, format!("`{name}` is part of the key and is not given"))
+                .path(format!("data[{row}].{name}")));
+        }
+    }
+    Ok(())
+}
+
+impl Writer<'_> {
+    pub(super) async fn merge(&self, session: &mut Session, merge: &Merge) -> Result<Written> {
+        let Merge { given, rules, keys, goes, repeats, .. } = merge;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let stored = self.find_keys(session, merge).await?;
+            let fates = decide(&self.table, given, keys, goes, repeats, &stored, rules);
+            let fates = fates.map_err(|error| error.within_rows("data"))?;
+            let inserts = fates.contains(&Fate::Insert);
+            // SQLite has one writer at a time: nobody comes between.
+            let races = inserts && !self.dialect.lock_rows().is_empty() && keys.iter().any(Option::is_some);
+            if !races {
+                return self.write_fates(session, merge, &stored, &fates).await;
+            }
+            self.savepoint(session, "SAVEPOINT").await?;
+            match self.write_fates(session, merge, &stored, &fates).await {
+                Err(error) if error.kind() == ErrorKind::UniqueViolation => {
+                    self.savepoint(session, "ROLLBACK TO SAVEPOINT").await?;
+                    let now = self.find_keys(session, merge).await?;
+                    // The same rows as before: a mistake of the data, or a row that this transaction cannot see.
+                    if keys_of(&self.table, &rules.target, &now)? == keys_of(&self.table, &rules.target, &stored)? {
+                        let unseen = self.snapshot && self.is_target(&error, rules);
+                        return Err(if unseen { overtaken(&self.table, &error) } else { error });
+                    }
+                    if attempt == ATTEMPTS {
+                        return Err(overtaken(&self.table, &error));
+                    }
+                }
+                result => {
+                    if result.is_ok() {
+                        self.savepoint(session, "RELEASE SAVEPOINT").await?;
+                    }
+                    return result;
+                }
+            }
+        }
+    }
+
+    fn is_target(&self, error: &Error, rules: &Rules) -> bool {
+        let violated = error.detail().constraint.as_deref().filter(|_| error.kind() == ErrorKind::UniqueViolation);
+        let name = match rules.target == self.table.key {
+            true => self.dialect.key_constraint(&self.table),
+            false => self.table.constraint_name("uq", &self.table.names(&rules.target)),
+        };
+        violated == Some(name.as_str())
+    }
+
+    async fn savepoint(&self, session: &mut Session, verb: &str) -> Result<()> {
+        let statement = Statement::unscoped(format!("{verb} {SAVEPOINT}"), "a savepoint");
+        control(session, &statement, Effect::Nothing, &self.limits).await
+    }
+
+    /// The stored rows that have one of the keys, locked.
+    async fn find_keys(&self, session: &mut Session, merge: &Merge) -> Result<RecordBatch> {
+        let mut wanted: Vec<usize> = merge.going().filter(|&row| merge.keys[row].is_some()).collect();
+        wanted.sort_unstable_by(|&a, &b| merge.keys[a].cmp(&merge.keys[b]));
+        let target = &merge.rules.target;
+        // A deleted row still has its key, but its unique values are free.
+        let include_deleted = *target == self.table.key && merge.rules.on_missing == OnMissing::Insert;
+        let mut found = vec![RecordBatch::new_empty(whole_schema(&self.table).into())];
+        for rows in wanted.chunks(FIND_ROWS) {
+            let keys = merge.given.take(rows)?.batch.project(target);
+            let keys = keys.map_err(|error| Error::internal(error.to_string()))?;
+            let selection = Selection::Keyed { columns: target.clone(), keys };
+            found.push(self.find(session, selection, None, include_deleted).await?);
+        }
+        concat_batches(&found[0].schema(), &found).map_err(|error| Error::internal(error.to_string()))
+    }
+
+    async fn write_fates(
+        &self,
+        session: &mut Session,
+        merge: &Merge,
+        stored: &RecordBatch,
+        fates: &[Fate],
+    ) -> Result<Written> {
+        let Merge { given, rules, .. } = merge;
+        let changed = merged(&self.table, given, stored, fates, rules)?;
+        let updates: Vec<usize> = rows_with(fates, |fate| matches!(fate, Fate::Update { .. }));
+        // In the order of their keys: two writers of the same rows then wait for each other and do not deadlock.
+        let mut inserts: Vec<usize> = rows_with(fates, |fate| *fate == Fate::Insert);
+        inserts.sort_by(|&a, &b| merge.keys[a].cmp(&merge.keys[b]));
+        let place = |error: Error, rows: &[usize]| error.renumbered(|row| rows[row]).within_rows("data");
+        check_rows(&self.table, &changed).map_err(|error| place(error, &updates))?;
+        let set = changed_columns(&self.table, given, stored, fates, rules);
+        let moves = updates.len() + inserts.len() > 1 && self.moves_unique(&set, fates, stored, &changed)?;
+        let added = if moves {
+            self.write_in_order(session, merge, &changed, fates, &set).await?
+        } else {
+            self.put(session, &changed, &set).await.map_err(|error| place(error, &updates))?;
+            self.add(session, merge, &inserts).await?
+        };
+        let counts = count(fates);
+        let given_keys = Rows::Given(given.take(&inserts)?);
+        let events = vec![
+            Changed::new("update", counts.updated, &self.table, Some(&changed)),
+            Changed::new(
+                "insert",
+                counts.inserted,
+                &self.table,
+                added.as_ref().or_else(|| given_keys.with_keys(&self.table)),
+            ),
+        ];
+        let order: &[usize] = if moves { &[] } else { &inserts };
+        let rows =
+            merge.return_rows.then(|| self.returned(fates, stored, &changed, added.as_ref(), order)).transpose()?;
+        Ok(Written { counts, rows, changed: events, replayed: false })
+    }
+
+    /// Whether an update frees or takes a unique value that another row of the data may want.
+    fn moves_unique(&self, set: &[usize], fates: &[Fate], stored: &RecordBatch, changed: &RecordBatch) -> Result<bool> {
+        let deleted_at = self.table.role(Role::DeletedAt);
+        let mut columns: Vec<usize> = Vec::new();
+        for index in self.table.unique_indexes() {
+            columns.extend(index.columns.iter().map(|order| order.column));
+            columns.extend(index.filter.iter().flat_map(|filter| filter.columns()));
+        }
+        columns.retain(|column| set.contains(column) || deleted_at == Some(*column));
+        let updates = fates.iter().filter_map(|fate| match fate {
+            Fate::Update { stored } => Some(*stored),
+            _ => None,
+        });
+        for (row, stored_row) in updates.enumerate() {
+            for &at in &columns {
+                let ty = &self.table.columns[at].ty;
+                if !cell(ty, changed.column(at), row)?.same(&cell(ty, stored.column(at), stored_row)?) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// One row after another, as somebody would who writes them by hand.
+    async fn write_in_order(
+        &self,
+        session: &mut Session,
+        merge: &Merge,
+        changed: &RecordBatch,
+        fates: &[Fate],
+        set: &[usize],
+    ) -> Result<Option<RecordBatch>> {
+        let (mut next, mut added) = (0, Vec::new());
+        for (row, fate) in fates.iter().enumerate() {
+            match fate {
+                Fate::Update { .. } => {
+                    let put = self.put(session, &changed.slice(next, 1), set).await;
+                    put.map_err(|error| at_row(error, row))?;
+                    next += 1;
+                }
+                Fate::Insert => {
+                    let one = self.add(session, merge, &[row]).await;
+                    added.extend(one.map_err(|error| at_row(error, row))?);
+                }
+                _ => {}
+            }
+        }
+        match added.first() {
+            None => Ok(None),
+            Some(first) => {
+                let batch = concat_batches(&first.schema(), &added);
+                batch.map(Some).map_err(|error| Error::internal(error.to_string()))
+            }
+        }
+    }
+
+    /// Inserts some of the given rows; gives them back where they are asked for.
+    async fn add(&self, session: &mut Session, merge: &Merge, rows: &[usize]) -> Result<Option<RecordBatch>> {
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let given = Rows::Given(merge.given.take(rows)?);
+        let append = Append::new(&self.table, &self.scope, given, merge.return_rows, self.now, Some(rows));
+        Ok(self.append(session, &mut append?, Effect::Nothing).await?.rows)
+    }
+
+    /// Writes whole rows over those with the same keys; every one of them must be there.
+    pub(super) async fn put(&self, session: &mut Session, rows: &RecordBatch, set: &[usize]) -> Result<()> {
+        if rows.num_rows() == 0 || set.is_empty() {
+            return Ok(());
+        }
+        let plan = Plan::Put { table: Arc::clone(&self.table), batch: rows.clone(), set: set.to_vec() };
+        let scoped = self.scoped(plan)?;
+        let Plan::Put { batch, .. } = scoped.plan() else {
+            return Err(Error::internal("a put became another plan"));
+        };
+        for piece in self.statements(batch) {
+            let statement = Statement::put(self.dialect.as_ref(), &scoped, &piece, self.rows_in_text(&piece))?;
+            let rows = piece.num_rows() as u64;
+            let label = Label { rows: Some(rows), ..Label::new(&scoped, self.db.events()) };
+            let reply = run(session, &statement, Effect::Nothing, &self.limits, &label).await?;
+            let written = self.dialect.rows_put(reply.affected, rows);
+            if !written {
+                return Err(Error::internal("a row that was locked is gone"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The row of every given one as it is stored now; `inserts` is the order of the added rows, where it is another.
+    fn returned(
+        &self,
+        fates: &[Fate],
+        stored: &RecordBatch,
+        changed: &RecordBatch,
+        added: Option<&RecordBatch>,
+        inserts: &[usize],
+    ) -> Result<RecordBatch> {
+        let empty = RecordBatch::new_empty(whole_schema(&self.table).into());
+        let sources = [stored, changed, added.unwrap_or(&empty)];
+        let (mut put, mut insert) = (0, 0);
+        let mut places: Vec<Option<(usize, usize)>> = Vec::with_capacity(fates.len());
+        let mut sorted: Vec<usize> = vec![0; fates.len()];
+        inserts.iter().enumerate().for_each(|(at, &row)| sorted[row] = at);
+        for (row, fate) in fates.iter().enumerate() {
+            let next = |counter: &mut usize| {
+                *counter += 1;
+                *counter - 1
+            };
+            places.push(match fate {
+                Fate::Update { .. } => Some((1, next(&mut put))),
+                Fate::Insert if inserts.is_empty() => Some((2, next(&mut insert))),
+                Fate::Insert => Some((2, sorted[row])),
+                Fate::Unchanged { stored } | Fate::Ignored { stored } => Some((0, *stored)),
+                Fate::Repeated { stored } => stored.map(|stored| (0, stored)),
+                Fate::Duplicate { .. } | Fate::Missing => None,
+            });
+        }
+        let place = |(row, fate): (usize, &Fate)| match fate {
+            Fate::Duplicate { of } => places[*of],
+            _ => places[row],
+        };
+        let indices: Vec<_> = fates.iter().enumerate().filter_map(place).collect();
+        let mut columns = Vec::with_capacity(empty.num_columns());
+        for at in 0..empty.num_columns() {
+            let arrays = sources.map(|batch| batch.column(at).as_ref() as &dyn Array);
+            columns.push(interleave(&arrays, &indices).map_err(|error| Error::internal(error.to_string()))?);
+        }
+        RecordBatch::try_new(empty.schema(), columns).map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// The one row that matches, locked.
+    pub(super) async fn find_one(
+        &self,
+        session: &mut Session,
+        filter: &Filter,
+        include_deleted: bool,
+    ) -> Result<RecordBatch> {
+        let found = self.find(session, Selection::Matching(filter.clone()), Some(2), include_deleted).await?;
+        match found.num_rows() {
+            1 => Ok(found),
+            0 => Err(Error::new(ErrorKind::NotFound, format!("no {} matches; nothing was written", self.table.model))),
+            _ => Err(Error::new(
+                ErrorKind::MultipleRows,
+                format!("more than one {} matches; nothing was written", self.table.model),
+            )
+            .hint("name the row by its key, or change many with bulk_update or bulk_delete")),
+        }
+    }
+
+    pub(super) async fn update_one(&self, session: &mut Session, filter: &Filter, values: &Given) -> Result<Written> {
+        let stored = self.find_one(session, filter, false).await?;
+        let (on_match, on_missing, duplicates) = (OnMatch::Update, OnMissing::Refuse, Duplicates::Refuse);
+        let rules =
+            Rules { target: self.table.key.clone(), on_match, on_missing, duplicates, update: None, now: self.now };
+        let fates = [meet(&self.table, values, 0, &stored, 0, &rules)?];
+        let changed = merged(&self.table, values, &stored, &fates, &rules)?;
+        check_rows(&self.table, &changed)?;
+        self.put(session, &changed, &changed_columns(&self.table, values, &stored, &fates, &rules)).await?;
+        let counts = count(&fates);
+        let events = vec![Changed::new("update", counts.updated, &self.table, Some(&changed))];
+        let rows = if changed.num_rows() == 1 { changed } else { stored };
+        Ok(Written { counts, rows: Some(rows), changed: events, replayed: false })
+    }
+}
+
+/// A row that another transaction has added and this one, which sees the past, cannot find.
+fn overtaken(table: &TableSchema, error: &Error) -> Error {
+    let message = format!("another transaction has added the same {}", table.model);
+    let overtaken = Error::new(ErrorKind::SerializationFailure, message).constraint(error.detail().constraint.clone());
+    match &error.detail().sqlstate {
+        Some(sqlstate) => overtaken.sqlstate(sqlstate.clone()),
+        None => overtaken,
+    }
+}
+
+/// The row of a statement that has no other: databases do not always name it.
+fn at_row(error: Error, row: usize) -> Error {
+    if error.detail().path.is_some() {
+        return error.renumbered(|_| row).within_rows("data");
+    }
+    error.path(format!("data[{row}]"))
+}
+
+fn rows_with(fates: &[Fate], holds: impl Fn(&Fate) -> bool) -> Vec<usize> {
+    fates.iter().enumerate().filter(|(_, fate)| holds(fate)).map(|(row, _)| row).collect()
+}
+
+fn count(fates: &[Fate]) -> Counts {
+    let mut counts = Counts::default();
+    for fate in fates {
+        *match fate {
+            Fate::Insert => &mut counts.inserted,
+            Fate::Update { .. } => &mut counts.updated,
+            Fate::Unchanged { .. } => &mut counts.unchanged,
+            Fate::Ignored { .. } => &mut counts.ignored,
+            Fate::Duplicate { .. } | Fate::Repeated { .. } => &mut counts.duplicate,
+            Fate::Missing => &mut counts.missing,
+        } += 1;
+    }
+    counts
+}

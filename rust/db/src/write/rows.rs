@@ -1,0 +1,74 @@
+//! Rows on their way in, whole or in pieces.
+
+use arrow_array::{Array, RecordBatch};
+use dataflow_core::Result;
+use dataflow_core::batch::{Given, Reading, normalise};
+use dataflow_core::schema::TableSchema;
+
+/// Rows normalised and encoded at a time: enough to fill the wire, little enough to stay in the cache.
+const CHUNK_ROWS: usize = 16_384;
+
+/// Rows as they were handed over.
+#[derive(Clone)]
+pub enum Rows {
+    /// Already in the table's types.
+    Given(Given),
+    /// Any Arrow; at least one batch, which may be empty.
+    Arrow { batches: Vec<RecordBatch>, reading: Reading },
+}
+
+impl Rows {
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Rows::Given(given) => given.rows(),
+            Rows::Arrow { batches, .. } => batches.iter().map(RecordBatch::num_rows).sum(),
+        }
+    }
+
+    /// The rows, where every one of them gives its key.
+    pub(super) fn with_keys(&self, table: &TableSchema) -> Option<&RecordBatch> {
+        let Rows::Given(given) = self else { return None };
+        let complete = table.key.iter().all(|&at| given.batch.column(at).null_count() == 0);
+        complete.then_some(&given.batch)
+    }
+
+    /// The rows in the table's types, piece by piece, with the number of each piece's first row.
+    pub(super) fn pieces(
+        &self,
+        table: &std::sync::Arc<TableSchema>,
+    ) -> impl Iterator<Item = Result<(usize, Given)>> + Send + use<> {
+        let (given, batches, reading) = match self {
+            Rows::Given(given) => (Some(given.clone()), Vec::new(), None),
+            Rows::Arrow { batches, reading } => (None, batches.clone(), Some(*reading)),
+        };
+        let table = std::sync::Arc::clone(table);
+        let whole = given.into_iter().flat_map(|given| {
+            steps(given.rows()).map(move |(at, rows)| Ok((at, given.slice(at, rows)))).collect::<Vec<_>>()
+        });
+        let mut first = 0;
+        let pieces = batches.into_iter().flat_map(move |batch| {
+            let start = first;
+            first += batch.num_rows();
+            steps(batch.num_rows()).map(move |(at, rows)| (start + at, batch.slice(at, rows))).collect::<Vec<_>>()
+        });
+        let read = pieces.map(move |(at, piece)| match reading {
+            Some(reading) => {
+                let given = normalise(&table, &piece, reading, at).map_err(|error| error.within("data"))?;
+                Ok((at, given))
+            }
+            None => Err(dataflow_core::Error::internal("Arrow rows without a way to read them")),
+        });
+        whole.chain(read)
+    }
+
+    /// All rows at once.
+    pub(super) fn whole(&self, table: &std::sync::Arc<TableSchema>) -> Result<Given> {
+        let parts = self.pieces(table).map(|piece| Ok(piece?.1)).collect::<Result<Vec<_>>>()?;
+        Given::concat(table, &parts)
+    }
+}
+
+/// An empty batch is still one piece: its columns are checked.
+fn steps(rows: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows.max(1)).step_by(CHUNK_ROWS).map(move |at| (at, CHUNK_ROWS.min(rows - at)))
+}

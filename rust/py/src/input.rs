@@ -1,0 +1,236 @@
+//! Data on its way in: a list of dicts is read here value by value, Arrow when the operation runs.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader as _};
+use arrow_schema::Schema;
+use dataflow_core::batch::{ColumnBuilder, Given, Reading, RowsBuilder, normalise};
+use dataflow_core::schema::TableSchema;
+use dataflow_core::value::Value;
+use dataflow_core::{Error, ErrorKind};
+use dataflow_db::{Part, Rows};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString};
+use tokio_util::sync::CancellationToken;
+
+use crate::arrow::{self, Reader};
+use crate::error::{OrRaise, to_py};
+use crate::model::Model;
+use crate::raw;
+use crate::runtime::{Running, process};
+use crate::source::{PieceRows, PyPiece};
+
+/// Rows read between two looks for Ctrl-C: about a millisecond.
+const SIGNAL_ROWS: usize = 4_096;
+
+/// Data that an operation takes with it.
+pub struct Input {
+    form: Form,
+    /// Where it is only some of what a load brings.
+    pub part: Option<Part>,
+}
+
+enum Form {
+    Piece(PieceRows),
+    Stream {
+        reader: Reader,
+        reading: Reading,
+        running: Running,
+        /// Columns that the data lacks and whose defaults are made once a row.
+        made: Vec<usize>,
+    },
+}
+
+impl Input {
+    /// `data` is a list of dicts, a piece of a load, or a pair: an object with an Arrow capsule, and whether NaN means
+    /// null in it.
+    ///
+    /// `named` gives the errors of rows the path that the caller knows them by.
+    pub fn read(
+        model: &Model,
+        data: &Bound<'_, PyAny>,
+        reading: Reading,
+        named: &dyn Fn(Error) -> Error,
+    ) -> PyResult<Self> {
+        let py = data.py();
+        if let Ok(rows) = data.cast::<PyList>() {
+            let given = read_rows(model, rows, reading, named)?;
+            return Ok(Input { form: Form::Piece(PieceRows::Given(given)), part: None });
+        }
+        if let Ok(piece) = data.cast::<PyPiece>() {
+            let piece = piece.get();
+            return Ok(Input { form: Form::Piece(piece.rows.clone()), part: piece.part() });
+        }
+        let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
+        let (reader, running) = (arrow::reader(&capsule)?, process(py)?.running());
+        let made = made_of(model, &reader.schema());
+        let reading = Reading { nan_is_null, ..reading };
+        Ok(Input { form: Form::Stream { reader, reading, running, made }, part: None })
+    }
+
+    /// The rows, once an Arrow stream has come to its end.
+    pub async fn into_rows(self, model: &Arc<Model>, cancel: &CancellationToken) -> dataflow_core::Result<Rows> {
+        let (batches, reading, made) = match self.form {
+            Form::Piece(PieceRows::Given(given)) => return Ok(Rows::Given(given)),
+            Form::Piece(PieceRows::Arrow { batches, reading, made }) => (batches, reading, made),
+            Form::Stream { reader, reading, running, made } => {
+                (arrow::read_aside(reader, running, cancel).await?, reading, made)
+            }
+        };
+        if made.is_empty() {
+            return Ok(Rows::Arrow { batches, reading });
+        }
+        let model = Arc::clone(model);
+        let filled = tokio::task::spawn_blocking(move || fill_made(&model, &batches, reading, &made));
+        filled.await.map_err(|error| Error::internal(error.to_string()))?.map(Rows::Given)
+    }
+}
+
+/// The columns that the data lacks and whose defaults are made once a row.
+pub fn made_of(model: &Model, schema: &Schema) -> Vec<usize> {
+    let lacks = |at: &usize| schema.column_with_name(&model.schema.columns[*at].name).is_none();
+    (0..model.factories.len()).filter(|&at| model.factories[at].is_some()).filter(lacks).collect()
+}
+
+/// The rows with the defaults that Python makes for each of them.
+pub fn fill_made(
+    model: &Model,
+    batches: &[RecordBatch],
+    reading: Reading,
+    made: &[usize],
+) -> dataflow_core::Result<Given> {
+    let (mut parts, mut first) = (Vec::with_capacity(batches.len()), 0);
+    for batch in batches {
+        let given = normalise(&model.schema, batch, reading, first).map_err(|error| error.within("data"))?;
+        first += batch.num_rows();
+        parts.push(given);
+    }
+    let mut given = Given::concat(&model.schema, &parts)?;
+    for &at in made {
+        let column = &model.schema.columns[at];
+        let mut builder = ColumnBuilder::new(&column.ty, given.rows());
+        for row in 0..given.rows() {
+            let placed = |error: Error| error.within(&format!("data[{row}].{}", column.name));
+            Python::attach(|py| make_default(py, model, at, reading).and_then(|value| builder.append(&value)))
+                .map_err(placed)?;
+        }
+        given = given.with_defaults(&model.schema, at, builder.finish())?;
+    }
+    Ok(given)
+}
+
+fn make_default(py: Python<'_>, model: &Model, at: usize, reading: Reading) -> dataflow_core::Result<Value<'static>> {
+    let failed = |error: PyErr| {
+        let name = error.get_type(py).name().map_or_else(|_| "an error".to_owned(), |name| name.to_string());
+        Error::new(ErrorKind::UnsupportedData, format!("the default_factory of the field raised {name}"))
+    };
+    let Some(factory) = &model.factories[at] else {
+        return Err(Error::internal("a default without its factory"));
+    };
+    let default = factory.bind(py).call0().map_err(failed)?;
+    model.schema.columns[at].ty.accept(raw::read(&default).map_err(failed)?, reading.floats).map(Value::into_owned)
+}
+
+/// One row of values for an update; errors carry the path `updates.field`.
+pub fn read_values(model: &Model, values: &Bound<'_, PyDict>, reading: Reading) -> PyResult<Given> {
+    let mut reader = RowReader::new(values.py(), model, RowsBuilder::new(&model.schema, reading, 1));
+    reader.read(values, false, |error| error.without_row().within("updates"))?;
+    reader.builder.finish().or_raise(values.py())
+}
+
+/// Every dict is checked value by value while the GIL is held; nothing is sent yet.
+fn read_rows(
+    model: &Model,
+    rows: &Bound<'_, PyList>,
+    reading: Reading,
+    named: &dyn Fn(Error) -> Error,
+) -> PyResult<Given> {
+    let py = rows.py();
+    let mut reader = RowReader::new(py, model, RowsBuilder::new(&model.schema, reading, rows.len()));
+    for (at, row) in rows.iter().enumerate() {
+        // A long list is read with the GIL held: Ctrl-C is looked for here.
+        if at % SIGNAL_ROWS == SIGNAL_ROWS - 1 {
+            py.check_signals()?;
+        }
+        // `query/input.py` has made a dict of everything.
+        reader.read(row.cast::<PyDict>().map_err(PyErr::from)?, true, |error| named(error.within("data")))?;
+    }
+    reader.builder.finish().or_raise(py)
+}
+
+/// Adds dicts to a builder.
+pub struct RowReader<'py, 'm> {
+    model: &'m Model,
+    names: Vec<Bound<'py, PyString>>,
+    pub builder: RowsBuilder,
+}
+
+impl<'py, 'm> RowReader<'py, 'm> {
+    pub fn new(py: Python<'py>, model: &'m Model, builder: RowsBuilder) -> Self {
+        let names = model.schema.columns.iter().map(|column| PyString::intern(py, &column.name)).collect();
+        RowReader { model, names, builder }
+    }
+
+    /// Adds one row; `defaults` says whether absent fields get theirs.
+    pub fn read(
+        &mut self,
+        fields: &Bound<'py, PyDict>,
+        defaults: bool,
+        place: impl Fn(Error) -> Error,
+    ) -> PyResult<()> {
+        let py = fields.py();
+        let raise = |error: Error| to_py(py, &place(error));
+        let at = self.builder.rows();
+        let mut known = 0;
+        for (column, name) in self.names.iter().enumerate() {
+            let given = fields.get_item(name)?.filter(|value| !is_unset(value));
+            known += usize::from(given.is_some());
+            let factory = self.model.factories[column].as_ref().filter(|_| defaults && given.is_none());
+            if let Some(factory) = factory {
+                let default = factory.bind(py).call0()?;
+                self.builder.push_default(column, raw::read(&default)?).map_err(raise)?;
+                continue;
+            }
+            let given = match (given, &self.model.encoders[column]) {
+                (Some(given), Some(encode)) => {
+                    let encoded = encode.bind(py).call1((given,));
+                    let column = &self.model.schema.columns[column].name;
+                    Some(encoded.map_err(|error| placed(py, error, at, column, &place))?)
+                }
+                (given, _) => given,
+            };
+            let value = given.as_ref().map(raw::read).transpose()?;
+            self.builder.push(column, value).map_err(raise)?;
+        }
+        if known < fields.len() {
+            check_names(&self.model.schema, fields).map_err(|error| raise(error.within(&format!("[{at}]"))))?;
+        }
+        self.builder.end_row();
+        Ok(())
+    }
+}
+
+/// The error of an encoder, whose path begins at the value, with the path of the value.
+fn placed(py: Python<'_>, error: PyErr, row: usize, column: &str, place: &impl Fn(Error) -> Error) -> PyErr {
+    let value = error.value(py);
+    if let Ok(inner) = value.getattr("path").and_then(|path| path.extract::<Option<String>>()) {
+        let start = place(Error::internal("").path(format!("[{row}].{column}"))).detail().path.clone();
+        let dot = if inner.as_deref().is_none_or(|inner| inner.starts_with('[')) { "" } else { "." };
+        let path = format!("{}{dot}{}", start.unwrap_or_default(), inner.unwrap_or_default());
+        value.setattr("path", path).ok();
+    }
+    error
+}
+
+fn check_names(schema: &Arc<TableSchema>, fields: &Bound<'_, PyDict>) -> dataflow_core::Result<()> {
+    for name in fields.keys() {
+        let name = name.to_string();
+        schema.resolve(&name).map_err(|error| error.path(name.clone()))?;
+    }
+    Ok(())
+}
+
+/// `dataflow.UNSET` stands for a field that was not given.
+fn is_unset(value: &Bound<'_, PyAny>) -> bool {
+    value.get_type().name().is_ok_and(|name| name == "Unset")
+}

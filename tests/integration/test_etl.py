@@ -1,0 +1,57 @@
+"""The examples: a workflow inside a script, a service and a notebook, each in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.database import Database
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+# What a notebook does: cells of one namespace, run on a loop that runs already; the value of the last line is shown.
+NOTEBOOK = """
+import ast, asyncio, sys
+
+def run_cell(cell):
+    *statements, last = ast.parse(cell).body
+    shown = isinstance(last, ast.Expr)
+    exec(compile(ast.Module(statements if shown else [*statements, last], []), "cell", "exec"), globals())
+    if shown:
+        print(eval(compile(ast.Expression(last.value), "cell", "eval"), globals()))
+
+async def main():
+    cells = open(sys.argv[1]).read().split("# %%\\n")[1:]
+    for cell in cells + cells:
+        run_cell(cell)
+
+asyncio.run(main())
+"""
+
+
+def run(database: Database, folder: Path, *arguments: str) -> str:
+    """What a program prints."""
+    command = [sys.executable, "-W", "ignore", *arguments]
+    environment = {**os.environ, "DATABASE_URL": database.url}
+    ended = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout
+    return ended.stdout
+
+
+def test_three_lines_of_a_script_are_a_workflow(database: Database, tmp_path: Path) -> None:
+    assert run(database, tmp_path, str(EXAMPLES / "script.py")) == "2 of 3 sales loaded\n"
+    text = (EXAMPLES / "script.py").read_text()
+    assert text.count("workflow") - text.splitlines()[0].count("workflow") == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_service_awaits_a_workflow_for_every_request(database: Database, tmp_path: Path) -> None:
+    assert run(database, tmp_path, str(EXAMPLES / "service.py")) == "errors: [0, 1, 2, 3, 4]\n"
+
+
+def test_cells_of_a_notebook_run_workflows_and_run_again(database: Database, tmp_path: Path) -> None:
+    cities = "{'Kyoto': 72.5, 'Lima': 70.7}"
+    shown = run(database, tmp_path, "-c", NOTEBOOK, str(EXAMPLES / "notebook.py"))
+    assert [line for line in shown.splitlines() if line.startswith("{")] == [cities, cities]
+    assert shown.count("Kyoto") == 4
