@@ -4,9 +4,8 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
-import pytest
+from pathlib import Path
+from typing import Any, NamedTuple
 
 
 class Turn(NamedTuple):
@@ -25,13 +24,30 @@ def timed(job: Callable[[], object]) -> Turn:
     return Turn(wall, (after.user - before.user) + (after.system - before.system))
 
 
+def peak_growth(job: Callable[[], object]) -> int:
+    """Bytes by which the resident memory of this process grows at its peak while the job runs (Linux)."""
+
+    def status(name: str) -> int:
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+        return int(line.split()[1]) * 1024
+
+    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    before = status("VmRSS")
+    job()
+    return status("VmHWM") - before
+
+
 def compare(
-    benchmark: pytest.FixtureRequest, jobs: Mapping[str, Callable[[], object]], prepare: Callable[[], None], rounds: int
+    benchmark: Any,
+    jobs: Mapping[str, Callable[[], object]],
+    prepare: Callable[[], None],
+    rounds: int,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, Turn]:
     """Runs every job `rounds` times, in turn and every other round backwards; returns the medians.
 
-    `prepare` runs before each job, untimed. The job called `dataflow` is the one pytest-benchmark shows; the others
-    are in its extra info, as ratios: above 1, DataFlow is the faster one.
+    `prepare` runs before each job and `check` after it, untimed. The job called `dataflow` is the one pytest-benchmark
+    shows; the others are in its extra info, as ratios: above 1, DataFlow is the faster one.
     """
     turns: dict[str, list[Turn]] = {name: [] for name in jobs}
 
@@ -40,11 +56,14 @@ def compare(
         for name in names:
             prepare()
             turns[name].append(timed(jobs[name]))
+            check()
 
     for job in jobs.values():  # warm-up
         prepare()
         job()
-    benchmark.pedantic(round_of_all, rounds=rounds, iterations=1)  # type: ignore[attr-defined]
+        check()
+    print()
+    benchmark.pedantic(round_of_all, rounds=rounds, iterations=1)
     medians = {
         name: Turn(statistics.median(t.wall for t in taken), statistics.median(t.cpu for t in taken))
         for name, taken in turns.items()
@@ -52,7 +71,7 @@ def compare(
     ours = medians["dataflow"]
     for name, median in medians.items():
         ratio = median.wall / ours.wall
-        benchmark.extra_info[name] = f"{median.wall:.3f} s, {median.cpu:.2f} s CPU, dataflow is {ratio:.2f} x"  # type: ignore[attr-defined]
+        benchmark.extra_info[name] = f"{median.wall:.3f} s, {median.cpu:.2f} s CPU, dataflow is {ratio:.2f} x"
         print(
             f"  {name:<12} {median.wall:7.3f} s wall  {median.cpu:6.2f} s client CPU  dataflow is {ratio:.2f} x as fast"
         )

@@ -1,67 +1,28 @@
 """B1: a million Arrow rows into an existing PostgreSQL table, one stream, one transaction."""
 
-import datetime as dt
-from pathlib import Path
+from typing import Any
 
 import adbc_driver_postgresql.dbapi as adbc
-import psycopg
 import pyarrow as pa
 import pytest
 
+from benches.item import postgres_items
 from benches.peers import compare
-from dataflow import DataFlow
 from tests.servers import PostgreSQL
 
 ROUNDS = 7
-COLUMNS = "id, sku, name, price, qty, tags, created_at, active"
-
-
-def declare(db: DataFlow) -> type:
-    @db.model
-    class Item:
-        id: int
-        sku: str
-        name: str
-        price: float
-        qty: int
-        tags: str | None
-        created_at: dt.datetime
-        active: bool
-
-    return Item
 
 
 @pytest.mark.benchmark(group="B1 PostgreSQL create, Arrow")
-def test_a_million_arrow_rows(benchmark: pytest.FixtureRequest, postgres: PostgreSQL, rows: pa.Table) -> None:
-    url = postgres.create_database()
-    admin = psycopg.connect(postgres.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2], autocommit=True)
-    with DataFlow(url) as db, adbc.connect(url) as peer, admin:
-        items = db.table(declare(db))
-        items.bulk_create(rows)
-        expected = (rows.num_rows, rows["qty"].to_numpy().sum())
-        encoded = Path(postgres.directory) / "item.copy"
-        admin.execute(f"COPY item ({COLUMNS}) TO '{encoded}' (FORMAT binary)")
-
-        def prepare() -> None:
-            stored = admin.execute("SELECT count(*), sum(qty)::int8 FROM item").fetchone()
-            assert stored in (expected, (0, None)), stored
-            admin.execute("TRUNCATE item")
-            admin.execute("CHECKPOINT")
+def test_a_million_arrow_rows(benchmark: Any, postgres: PostgreSQL, rows: pa.Table) -> None:
+    with postgres_items(postgres) as items, adbc.connect(items.url) as peer:
+        items.encode(rows)
 
         def through_adbc() -> None:
             with peer.cursor() as cursor:
                 cursor.adbc_ingest("item", rows, mode="append")
             peer.commit()
 
-        medians = compare(
-            benchmark,
-            {
-                "dataflow": lambda: items.bulk_create(rows),
-                "adbc": through_adbc,
-                "limit": lambda: admin.execute(f"COPY item ({COLUMNS}) FROM '{encoded}' (FORMAT binary)"),
-            },
-            prepare,
-            ROUNDS,
-        )
-        prepare()
+        jobs = {"dataflow": lambda: items.table.bulk_create(rows), "adbc": through_adbc, "limit": items.limit}
+        medians = compare(benchmark, jobs, items.clear, ROUNDS, check=lambda: items.check(rows))
     assert medians["adbc"].wall / medians["dataflow"].wall >= 0.8

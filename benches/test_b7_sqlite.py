@@ -1,0 +1,111 @@
+"""B7: a million rows into an SQLite file: Arrow, dicts, and an upsert of which half is there."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_sqlite.dbapi as adbc
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from benches.item import COLUMNS, declare
+from benches.peers import compare
+from dataflow import DataFlow
+
+ROUNDS = 5
+NAMES = COLUMNS.split(", ")
+INSERT = f"INSERT INTO item ({COLUMNS}) VALUES ({', '.join(f':{name}' for name in NAMES)})"
+UPSERT = f"{INSERT} ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in NAMES[1:])}"
+# The peers' table has the columns and the durability of ours.
+TABLE = """
+CREATE TABLE item (
+    id INTEGER PRIMARY KEY NOT NULL, sku TEXT NOT NULL, name TEXT NOT NULL, price REAL NOT NULL, qty INTEGER NOT NULL,
+    tags TEXT, created_at TEXT NOT NULL, active INTEGER NOT NULL CHECK (active IN (0, 1))
+) STRICT"""
+PRAGMAS = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -64000;"
+
+
+def plain(rows: pa.Table) -> list[dict[str, Any]]:
+    """Dicts of what the stdlib binds: an instant is the text that DataFlow stores."""
+    texts = pc.strftime(rows["created_at"], format="%Y-%m-%dT%H:%M:%SZ")
+    return rows.set_column(rows.column_names.index("created_at"), "created_at", texts).to_pylist()
+
+
+class Files:
+    """A file of DataFlow, and one of the peers: no two libraries open the same one."""
+
+    def __init__(self, folder: Path, stored: pa.Table | None = None) -> None:
+        self.db = DataFlow(f"sqlite:///{folder}/ours.db")
+        self.items = self.db.table(declare(self.db))
+        self.peer = sqlite3.connect(folder / "theirs.db")
+        self.peer.executescript(PRAGMAS + TABLE)
+        self.url = f"{folder}/theirs.db"
+        self._stored = stored
+
+    def prepare(self) -> None:
+        """Empties both files, or fills them with what is to be there."""
+        self.items.bulk_delete(all_rows=True)
+        self.peer.execute("DELETE FROM item")
+        self.peer.commit()
+        if self._stored is not None:
+            self.items.bulk_create(self._stored)
+            self.write(INSERT, plain(self._stored))
+
+    def write(self, statement: str, data: list[dict[str, Any]]) -> None:
+        with self.peer:
+            self.peer.executemany(statement, data)
+
+    def count(self) -> set[int]:
+        """The numbers of rows of the two files."""
+        return {self.items.count(), self.peer.execute("SELECT count(*) FROM item").fetchone()[0]}
+
+    def close(self) -> None:
+        self.db.close()
+        self.peer.close()
+
+
+@pytest.mark.benchmark(group="B7 SQLite create")
+@pytest.mark.parametrize("kind", ["arrow", "dicts"])
+def test_a_million_new_rows(benchmark: Any, tmp_path: Path, rows: pa.Table, kind: str) -> None:
+    files, data = Files(tmp_path), rows if kind == "arrow" else rows.to_pylist()
+    dicts = plain(rows)
+    jobs: dict[str, Callable[[], object]] = {
+        "dataflow": lambda: files.items.bulk_create(data),
+        "executemany": lambda: files.write(INSERT, dicts),
+    }
+    with adbc.connect(files.url) as peer:
+
+        def through_adbc() -> None:
+            with peer.cursor() as cursor:
+                cursor.adbc_ingest("item", rows, mode="append")
+            peer.commit()
+
+        if kind == "arrow":
+            jobs["adbc"] = through_adbc
+        expected = {0, rows.num_rows}
+        medians = compare(benchmark, jobs, files.prepare, ROUNDS, check=lambda: counted(files, expected))
+    files.close()
+    assert medians["executemany"].wall / medians["dataflow"].wall >= 1
+
+
+@pytest.mark.benchmark(group="B7 SQLite upsert")
+def test_an_upsert_of_which_half_is_there(benchmark: Any, tmp_path: Path, rows: pa.Table) -> None:
+    half = rows.num_rows // 2
+    files = Files(tmp_path, rows.slice(0, half))
+    given = rows.set_column(rows.column_names.index("qty"), "qty", pc.add(rows["qty"], 1))
+    dicts = plain(given)
+    jobs = {
+        "dataflow": lambda: files.items.bulk_upsert(given),
+        "executemany": lambda: files.write(UPSERT, dicts),
+    }
+    expected = {half, rows.num_rows}
+    medians = compare(benchmark, jobs, files.prepare, ROUNDS, check=lambda: counted(files, expected))
+    files.close()
+    assert medians["executemany"].wall / medians["dataflow"].wall >= 0.5
+
+
+def counted(files: Files, expected: set[int]) -> None:
+    """That one of the two files has all rows, and the other what was there before."""
+    assert files.count() == expected
