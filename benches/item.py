@@ -72,4 +72,6 @@ def postgres_items(postgres: PostgreSQL) -> Iterator[Items]:
     url = postgres.create_database()
     admin_url = f"{postgres.admin_url.rpartition('/')[0]}/{url.rpartition('/')[2]}"
     with DataFlow(url) as db, psycopg.connect(admin_url, autocommit=True) as admin:
-        yield Items(url, db, admin, Path(postgres.directory))
+        items = Items(url, db, admin, Path(postgres.directory))
+        items.table.count()  # makes the table
+        yield items
