@@ -231,14 +231,25 @@ async def test_a_task_that_outlives_it_is_told_so(flow: Flow):
 
 
 async def test_nested_ones_out_of_order_roll_everything_back(flow: Flow):
-    async def nested(begin_s: float, end_s: float) -> None:
-        await asyncio.sleep(begin_s)
+    outer_is_open, inner_is_open, outer_has_ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def outer() -> None:
+        try:
+            async with flow.transaction():
+                outer_is_open.set()
+                await inner_is_open.wait()
+        finally:
+            outer_has_ended.set()
+
+    async def inner() -> None:
+        await outer_is_open.wait()
         async with flow.transaction():
-            await asyncio.sleep(end_s)
+            inner_is_open.set()
+            await outer_has_ended.wait()
 
     with pytest.raises(errors.TransactionStateError, match="out of order"):
         async with flow.transaction():
-            await asyncio.gather(nested(0, 0.02), nested(0.01, 0.05), return_exceptions=True)
+            await asyncio.gather(outer(), inner(), return_exceptions=True)
     assert flow.log[-1] == "rollback"
     assert "commit" not in flow.log
 
