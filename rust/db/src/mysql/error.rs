@@ -21,6 +21,9 @@ const NAMES_ONLY: &[u16] = &[
     1290, 1305, 1461, 1792,
 ];
 
+/// The disk, or the file that may hold the table.
+const DISK_FULL: &[u16] = &[1021, 1114];
+
 pub(super) fn translate(failure: Failure) -> Error {
     match failure {
         Failure::Server(error) => server(&error),
@@ -123,10 +126,12 @@ fn server(error: &ServerError) -> Error {
         ErrorKind::DataTooLong if error.code == 1406 => format!("a value is too long{column}"),
         ErrorKind::DataTooLong => "the statement is larger than the server takes".to_owned(),
         ErrorKind::OutOfRange => format!("a value is out of range{column}"),
+        _ if DISK_FULL.contains(&error.code) => format!("the disk of the server is full (error {})", error.code),
         _ => server_message(error),
     };
     let answer = Error::new(kind, message).sqlstate(&error.state).constraint(constraint);
     match error.code {
+        code if DISK_FULL.contains(&code) => answer.hint("make room; the statement left nothing behind"),
         1153 => answer.hint("send smaller values, or raise max_allowed_packet at the server"),
         1461 => answer.hint("raise max_prepared_stmt_count at the server, or use statement_cache=False"),
         _ => answer,

@@ -20,6 +20,8 @@ pub(super) fn lost() -> Error {
     Error::new(ErrorKind::ConnectionLost, "the connection to PostgreSQL broke")
 }
 
+const DISK_FULL: &str = "53100";
+
 fn translate_db(db: &DbError) -> Error {
     let code = db.code().code();
     let kind = kind(code, db.message());
@@ -39,12 +41,14 @@ fn translate_db(db: &DbError) -> Error {
         ErrorKind::Cancelled => "the statement was cancelled".to_owned(),
         ErrorKind::DataTooLong | ErrorKind::OutOfRange => "a value does not fit its column".to_owned(),
         ErrorKind::ConnectionLost => "the server ended the connection".to_owned(),
+        _ if code == DISK_FULL => "the disk of the server is full".to_owned(),
         // Class 42 speaks of names and syntax only, never of values.
         _ if code.starts_with("42") || code == "3D000" => format!("PostgreSQL: {}", db.message()),
         _ => format!("PostgreSQL refused the statement (SQLSTATE {code})"),
     };
     let constraint = db.constraint().or(db.column()).map(str::to_owned);
-    Error::new(kind, message).sqlstate(code).constraint(constraint)
+    let error = Error::new(kind, message).sqlstate(code).constraint(constraint);
+    if code == DISK_FULL { error.hint("make room; the statement left nothing behind") } else { error }
 }
 
 fn of(table: Option<&str>) -> String {

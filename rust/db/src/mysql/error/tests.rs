@@ -37,6 +37,13 @@ fn a_column_is_named_only_where_the_server_named_it() {
 }
 
 #[test]
+fn a_full_disk_is_told() {
+    let error = refusal(1114, "The table 'secret' is full");
+    assert_eq!(error.detail().message, "the disk of the server is full (error 1114)");
+    assert!(error.detail().hint.as_deref().is_some_and(|hint| hint.starts_with("make room")));
+}
+
+#[test]
 fn an_unknown_refusal_shows_its_code_only() {
     let error = refusal(1105, "Something about 'secret'");
     assert_eq!(error.kind(), ErrorKind::DatabaseFailure);
