@@ -10,7 +10,8 @@ import pytest
 from dataflow import DataFlow, MaxLength, Unique, errors
 from tests.database import Database
 from tests.integration.fresh import fresh
-from tests.integration.test_races import race, wait_for_lock_waits
+from tests.integration.test_races import race
+from tests.runtime.server import wait_for_lock_waits
 
 TIMES = 20
 
