@@ -60,15 +60,16 @@ def wait_for_lock_waits(database: Database, count: int) -> None:
     wait_until(lambda: lock_waits(database) >= count, f"{count} wait for a lock", 20, pause_s=0.15)
 
 
-def wait_until_waiting(database: Database, db: DataFlow) -> None:
-    """Until a connection of `db`, whose others do nothing, waits for what somebody else has locked.
+def wait_until_waiting(database: Database, db: DataFlow, count: int = 1) -> None:
+    """Until so many calls of `db`, which does nothing else, wait for what somebody else has locked.
 
-    SQLite has no server that tells it; there a connection which is in use can do nothing else while the file is locked.
+    SQLite has no server that tells it. There the one connection that writes can do nothing else while the file is
+    locked, and who comes later waits for that connection.
     """
     if database.kind != "sqlite":
-        wait_for_lock_waits(database, 1)
+        wait_for_lock_waits(database, count)
     else:
-        wait_until(lambda: in_use(db) > 0, "a connection is in use")
+        wait_until(lambda: in_use(db) + db.pool_status()["waiting"] >= count, f"{count} wait for the file", 20)
 
 
 def in_use(db: DataFlow) -> int:
