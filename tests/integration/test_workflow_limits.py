@@ -39,7 +39,7 @@ class Scene:
         return locked(self.database, self.name)
 
     def blocked(self) -> bool:
-        """Whether a statement waits for the lock; on SQLite, whether a connection is in use while the file is locked."""
+        """Whether a statement waits for the lock; on SQLite, whether a connection is in use while it is there."""
         return in_use(self.db) > 0 if self.database.kind == "sqlite" else is_busy(self.database)
 
     def node(self, operation: str) -> str:
