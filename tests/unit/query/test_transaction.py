@@ -231,14 +231,25 @@ async def test_a_task_that_outlives_it_is_told_so(flow: Flow):
 
 
 async def test_nested_ones_out_of_order_roll_everything_back(flow: Flow):
-    async def nested(begin_s: float, end_s: float) -> None:
-        await asyncio.sleep(begin_s)
+    first_begun, second_begun, first_ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        try:
+            async with flow.transaction():
+                first_begun.set()
+                await second_begun.wait()
+        finally:
+            first_ended.set()
+
+    async def second() -> None:
+        await first_begun.wait()
         async with flow.transaction():
-            await asyncio.sleep(end_s)
+            second_begun.set()
+            await first_ended.wait()
 
     with pytest.raises(errors.TransactionStateError, match="out of order"):
         async with flow.transaction():
-            await asyncio.gather(nested(0, 0.02), nested(0.01, 0.05), return_exceptions=True)
+            await asyncio.gather(first(), second(), return_exceptions=True)
     assert flow.log[-1] == "rollback"
     assert "commit" not in flow.log
 
