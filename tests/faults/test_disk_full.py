@@ -1,4 +1,4 @@
-"""The disk of the server is full: the write that met it is told and leaves nothing, and all goes on when there is room."""
+"""The disk of the server is full: the write that met it leaves nothing, and all goes on when there is room."""
 
 import random
 from collections.abc import Iterator

@@ -35,8 +35,7 @@ class PostgreSQL(Server):
     """Superuser `dataflow_admin`, plain login `dataflow` owning the database `dataflow`; both by scram password.
 
     With fsync off a crash of the server (`restart_immediate`) still loses no commit: only one of the machine would.
-    `max_file_bytes` bounds every file it writes, which it takes for a full disk; no rights are needed for that. A file of
-    the log has 16 MB.
+    `max_file_bytes` bounds every file it writes, which it takes for a full disk; a file of its log has 16 MB.
     """
 
     name = "postgres"
