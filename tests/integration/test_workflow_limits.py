@@ -116,7 +116,7 @@ def test_the_time_of_a_node_ends_its_statement(scene: Scene, runtime: str, kind:
         with pytest.raises(errors.NodeExecutionError) as caught:
             execute(runtime, flow({"write": write_node(scene, kind)}, timeout=0.3), on_event=told)
         assert 0.3 <= time.monotonic() - began < 0.3 + UNWOUND_S
-        wait_until(lambda: not any(sessions(scene.database).values()), "the statement is gone", 2)
+        wait_until(lambda: not scene.blocked(), "the statement is gone", 2)
     cause = caught.value.__cause__
     assert isinstance(cause, errors.NodeTimeoutError)
     assert (cause.path, caught.value.outcome, caught.value.stands) == ("write", cause.outcome, ())
@@ -141,7 +141,7 @@ def test_the_time_of_a_run_ends_its_statements(scene: Scene, runtime: str, kind:
         with pytest.raises(errors.WorkflowTimeoutError) as caught:
             execute(runtime, workflow, timeout=0.3, transaction=transaction, on_event=told)
         assert 0.3 <= time.monotonic() - began < 0.3 + UNWOUND_S
-        wait_until(lambda: not any(sessions(scene.database).values()), "the statement is gone", 2)
+        wait_until(lambda: not scene.blocked(), "the statement is gone", 2)
     assert (caught.value.stands, caught.value.results) == ((), {})
     # SQLite locks when a transaction begins: no node began then.
     before = ("run_started", None) if transaction and scene.database.kind == "sqlite" else ("node_cancelled", "write")
@@ -220,7 +220,7 @@ def test_a_failure_ends_the_statements_of_the_others(scene: Scene, runtime: str,
     with scene.locked():
         with pytest.raises(errors.NodeExecutionError) as caught:
             execute(runtime, flow({"write": write_node(scene, kind), "fail": node(fail)}), on_event=told)
-        wait_until(lambda: not any(sessions(scene.database).values()), "the statement is gone", 2)
+        wait_until(lambda: not scene.blocked(), "the statement is gone", 2)
     assert isinstance(caught.value.__cause__, ValueError)
     assert (caught.value.node, caught.value.stands) == ("fail", ())
     assert told.lines()[-3:] == [("node_failed", "fail"), ("node_cancelled", "write"), ("run_failed", None)]
@@ -257,7 +257,7 @@ async def test_a_cancelled_run_leaves_nothing_behind(scene: Scene, kind: str, tr
         # At once: what has not settled by now would have outlived the run.
         assert asyncio.all_tasks() == before
         check_no_threads()
-        wait_until(lambda: not any(sessions(scene.database).values()), "the statement is gone", 2)
+        wait_until(lambda: not scene.blocked(), "the statement is gone", 2)
     assert task.cancelled()
     before = ("run_started", None) if transaction and scene.database.kind == "sqlite" else ("node_cancelled", "write")
     assert told.lines()[-2:] == [before, ("run_failed", None)]
