@@ -21,7 +21,6 @@ REASONS = {
     "integration/test_transactions_operations.py::test_a_transaction_past_its_time_refuses_it": "its time is to pass",
     "integration/test_workflow_context.py::listen": "lets others in, where nobody may come",
     "integration/test_workflow_limits.py::dawdle": "a listener that takes longer than the run has",
-    "integration/test_workflow_limits.py::test_one_runtime_goes_on_after_every_kind_of_end": "longer than the run has",
     "runtime/programs/interrupted.py::batches": "a producer that takes its time",
     "runtime/programs/interrupted.py::rows": "an iterator that takes its time",
     "runtime/programs/leaving.py::": "leaves at any moment",
