@@ -14,10 +14,10 @@ from dataflow.errors import (
 )
 from tests.faults.client import Undo, expect, merged_rows
 from tests.faults.cut import Cut
-from tests.faults.framing import Direction
 from tests.faults.marked import Flow, gone, seed_id, seeds
 from tests.faults.oracle import Oracle
 from tests.faults.proxy import Proxy
+from tests.faults.recorded import Recorded
 from tests.faults.verdict import Attempt, Violations, check_rows
 
 BULK_ROWS = 20
@@ -162,13 +162,13 @@ class Trial:
         self._drain()
         return self.proxy.messages[-1].connection
 
-    def record(self, exchange: Exchange) -> dict[Direction, int]:
-        """Run the exchange undisturbed on a fresh connection: how many messages it sends each way."""
+    def record(self, exchange: Exchange) -> Recorded:
+        """Run the exchange undisturbed on a fresh connection."""
         connection = self.warm()
         self.proxy.clear()
         exchange.run(self.flow, self._next(exchange))
         self._drain()
-        return {"client": self.proxy.count("client", connection), "server": self.proxy.count("server", connection)}
+        return Recorded([message for message in self.proxy.messages if message.connection == connection])
 
     def cut(self, exchange: Exchange, cut: Cut) -> Attempt:
         """Run the exchange with this cut, and judge what became of it."""

@@ -87,21 +87,26 @@ class Oracle(ABC):
         return 0 if self.writer == "NULL" else len(self.ask(mixed))
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """The table locked against writing, where that can be done from here.
+    def locked(self, timeout_s: int = 5) -> Iterator[None]:
+        """The table locked against writing from before the block until after it, where that can be done from here.
 
         Raises:
-            Held: Somebody has held locks for so long that no transaction can be behind them which is still at work.
+            Held: Somebody has held locks for `timeout_s`: with five seconds, no transaction can be behind them which
+                is still at work. Nothing is locked then, and the block has not begun.
         """
         try:
-            for statement in self.lock:
-                self.ask(statement)
+            self._take(timeout_s)
             yield
-        except (psycopg.errors.LockNotAvailable, pymysql.OperationalError) as error:
-            raise Held from error
         finally:
             for statement in self.unlock:
                 self.ask(statement)
+
+    def _take(self, timeout_s: int) -> None:
+        try:
+            for statement in self.lock:
+                self.ask(statement.format(timeout_s=timeout_s))
+        except (psycopg.errors.LockNotAvailable, pymysql.OperationalError) as error:
+            raise Held from error
 
     def settle(self, healthy: int = 0) -> int:
         """Wait until only healthy sessions are left; the transactions that were open when none should have been."""
@@ -120,7 +125,7 @@ class Postgres(Oracle):
     """xmin is the transaction that inserted a row; savepoints have numbers of their own."""
 
     writer = "xmin::text"
-    lock = ("BEGIN", "SET LOCAL lock_timeout = '5s'", f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE")
+    lock = ("BEGIN", "SET LOCAL lock_timeout = '{timeout_s}s'", f"LOCK TABLE {TABLE} IN EXCLUSIVE MODE")
     unlock = ("ROLLBACK",)
 
     def __init__(self, connection: psycopg.Connection) -> None:
@@ -144,7 +149,7 @@ class Postgres(Oracle):
 class MariaDB(Oracle):
     """Its list of transactions shows those that have touched a table, and is as old as 0.1 s."""
 
-    lock = ("SET lock_wait_timeout = 5", f"LOCK TABLES {TABLE} WRITE")
+    lock = ("SET lock_wait_timeout = {timeout_s}", f"LOCK TABLES {TABLE} WRITE")
     unlock = ("UNLOCK TABLES",)
     _ours = "FROM information_schema.processlist p{join} WHERE p.db = database() AND p.id <> connection_id()"
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from tests.database import Database
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-# What a notebook does: cells of one namespace, run on a loop that runs already; the value of the last line is shown.
+# What a notebook does: cells of one namespace, run on a loop that runs already; the value of the last line is shown, as
+# HTML where it can.
 NOTEBOOK = """
 import ast, asyncio, sys
 
@@ -17,7 +18,8 @@ def run_cell(cell):
     shown = isinstance(last, ast.Expr)
     exec(compile(ast.Module(statements if shown else [*statements, last], []), "cell", "exec"), globals())
     if shown:
-        print(eval(compile(ast.Expression(last.value), "cell", "eval"), globals()))
+        value = eval(compile(ast.Expression(last.value), "cell", "eval"), globals())
+        print("shown:", value._repr_html_() if hasattr(value, "_repr_html_") else repr(value))
 
 async def main():
     cells = open(sys.argv[1]).read().split("# %%\\n")[1:]
@@ -51,7 +53,13 @@ def test_a_service_awaits_a_workflow_for_every_request(database: Database, tmp_p
 
 
 def test_cells_of_a_notebook_run_workflows_and_run_again(database: Database, tmp_path: Path) -> None:
-    cities = "{'Kyoto': 72.5, 'Lima': 70.7}"
-    shown = run(database, tmp_path, "-c", NOTEBOOK, str(EXAMPLES / "notebook.py"))
-    assert [line for line in shown.splitlines() if line.startswith("{")] == [cities, cities]
-    assert shown.count("Kyoto") == 4
+    printed = run(database, tmp_path, "-c", NOTEBOOK, str(EXAMPLES / "notebook.py"))
+    nothing, *shown = printed.split("shown: ")
+    assert nothing == ""
+    for drawing, timings, rows, cities in (shown[:4], shown[4:]):
+        assert "<svg" in drawing
+        assert all(f">{node}<" in drawing for node in ("store", "warm"))
+        assert "<table" in timings
+        assert all(f">{node}<" in timings for node in ("store", "ReadingBulkUpsertNode", "warm", "ReadingListNode"))
+        assert rows.count("Kyoto") == rows.count("Lima") == 1
+        assert cities == "{'Kyoto': 72.5, 'Lima': 70.7}\n"

@@ -1,7 +1,6 @@
 """Many writers at once: no update is lost, no row is doubled, and no deadlock reaches a caller."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -13,6 +12,7 @@ from dataflow import DataFlow, MaxLength, Unique, errors
 from tests.database import Database
 from tests.integration import bare
 from tests.integration.fresh import fresh
+from tests.runtime.server import wait_for_lock_waits
 
 WRITERS = 50
 UPSERTS = 20
@@ -55,58 +55,68 @@ def race(write: Callable[[int], Any], writers: int) -> list[Any]:
         return [future.result(60) for future in [pool.submit(run, writer) for writer in range(writers)]]
 
 
-def add_one(counters: Any) -> int:
-    """Reads, adds and writes until nobody came between; returns how often somebody did."""
-    for tries in range(10 * WRITERS):
-        counter = counters.read(1)
-        counter.total += 1
-        try:
-            counters.update(counter)
-        except errors.StaleRowError:
-            continue
-        return tries
-    raise AssertionError("somebody always came between")
+def count_up(counters: Any, write: Callable[[Any], Any]) -> None:
+    """Every writer adds one. All read before the first of them writes, so that one is in time and the others are not.
+
+    Each time somebody came between, another writer is done: as many tries as there are writers are enough for all.
+    """
+    all_have_read = Barrier(WRITERS, timeout=30)
+
+    def add(writer: int) -> int:
+        """How often somebody came between."""
+        for tries in range(WRITERS):
+            counter = counters.read(1)
+            if tries == 0:
+                all_have_read.wait()
+            counter.total += 1
+            try:
+                write(counter)
+            except errors.StaleRowError:
+                continue
+            return tries
+        raise AssertionError("somebody came between more often than there are others")
+
+    tries = race(add, WRITERS)
+    end = counters.read(1)
+    assert (end.total, end.version) == (WRITERS, WRITERS + 1)
+    assert tries.count(0) == 1
 
 
 def test_fifty_threads_lose_no_update(counters: Any) -> None:
-    retries = race(lambda writer: add_one(counters), WRITERS)
-    end = counters.read(1)
-    assert (len(retries), end.total, end.version) == (WRITERS, WRITERS, WRITERS + 1)
-    assert sum(retries) > 0  # else they did not race
+    count_up(counters, counters.update)
+
+
+def test_fifty_bulk_updates_lose_no_update(counters: Any) -> None:
+    def write(counter: Any) -> None:
+        row = {"id": 1, "total": counter.total, "version": counter.version}
+        if counter.total % 2:
+            counters.bulk_upsert([row])
+        else:
+            counters.bulk_update(data=[row])
+
+    count_up(counters, write)
 
 
 async def test_fifty_tasks_lose_no_update(counters: Any) -> None:
-    async def add() -> None:
-        while True:
+    all_have_read = asyncio.Barrier(WRITERS)
+
+    async def add() -> int:
+        for tries in range(WRITERS):
             counter = await counters.aread(1)
+            if tries == 0:
+                await all_have_read.wait()
             try:
                 await counters.aupdate(1, {"total": counter.total + 1, "version": counter.version})
             except errors.StaleRowError:
                 continue
-            return
+            return tries
+        raise AssertionError("somebody came between more often than there are others")
 
     async with asyncio.timeout(60):
-        await asyncio.gather(*(add() for _ in range(WRITERS)))
+        tries = await asyncio.gather(*(add() for _ in range(WRITERS)))
     end = await counters.aread(1)
     assert (end.total, end.version) == (WRITERS, WRITERS + 1)
-
-
-def test_fifty_bulk_updates_lose_no_update(counters: Any) -> None:
-    def add(writer: int) -> None:
-        while True:
-            counter = counters.read(1)
-            row = {"id": 1, "total": counter.total + 1, "version": counter.version}
-            try:
-                if counter.total % 2:
-                    counters.bulk_update(data=[row])
-                else:
-                    counters.bulk_upsert([row])
-            except errors.StaleRowError:
-                continue
-            return
-
-    race(add, WRITERS)
-    assert (counters.read(1).total, counters.read(1).version) == (WRITERS, WRITERS + 1)
+    assert tries.count(0) == 1
 
 
 def test_one_of_fifty_deletes_finds_the_row(counters: Any) -> None:
@@ -151,19 +161,6 @@ def test_two_bulk_upserts_that_met_in_the_middle_both_end(database: Database, it
         results = [future.result(60) for future in writes]
     assert sorted(result.inserted for result in results) == [0, ROWS]
     assert items.count() == ROWS
-
-
-def wait_for_lock_waits(database: Database, count: int) -> None:
-    """Until so many connections of the database wait for a lock."""
-    waiting = {
-        "postgres": "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{}'",
-        "mariadb": "SELECT count(*) FROM information_schema.innodb_trx AS t JOIN information_schema.processlist AS p"
-        " ON p.id = t.trx_mysql_thread_id WHERE t.trx_state = 'LOCK WAIT' AND p.db = '{}'",
-    }[database.kind].format(bare.name_of(database))
-    deadline = time.monotonic() + 20
-    while bare.execute(database, waiting, admin=True)[0][0] < count:
-        assert time.monotonic() < deadline, "the writers never waited for each other"
-        time.sleep(0.15)  # InnoDB renews its list only when nobody has read it for 0.1 s
 
 
 def test_racing_bulk_upserts_by_key_store_each_once(items: Any) -> None:

@@ -93,11 +93,24 @@ def test_a_unique_set_with_null_finds_nothing(items: Any) -> None:
     assert items.read(1).qty == 1
 
 
-@pytest.mark.parametrize("target", ["name", ["sku", "a"], ["a"], [], "skuu", 5])
-def test_a_target_that_is_no_unique_set_is_refused(items: Any, target: Any) -> None:
-    with pytest.raises((errors.InvalidOptionError, errors.UnknownFieldError, errors.UnsupportedDataError)) as caught:
+@pytest.mark.parametrize(
+    ("target", "error", "path"),
+    [
+        ("name", errors.InvalidOptionError, "conflict_on"),
+        (["sku", "a"], errors.InvalidOptionError, "conflict_on"),
+        (["a"], errors.InvalidOptionError, "conflict_on"),
+        ("skuu", errors.UnknownFieldError, "conflict_on[0]"),
+        ([], errors.UnsupportedDataError, "conflict_on"),
+        (5, errors.UnsupportedDataError, "conflict_on"),
+    ],
+    ids=str,
+)
+def test_a_target_that_is_no_unique_set_is_refused(
+    items: Any, target: Any, error: type[errors.DataFlowError], path: str
+) -> None:
+    with pytest.raises(error) as caught:
         items.bulk_upsert([{"sku": "s1", "name": "x"}], conflict_on=target)
-    assert (caught.value.path or "").startswith("conflict_on")
+    assert (type(caught.value), caught.value.path) == (error, path)
 
 
 def test_data_without_the_target_is_refused(items: Any) -> None:
@@ -116,10 +129,10 @@ def test_an_upsert_updates_by_default_and_never_skips(items: Any) -> None:
 
 def test_ignored_rows_are_counted_as_ignored(items: Any) -> None:
     rows = [{"sku": "s1", "name": "x"}, {"sku": "s9", "name": "x"}]
-    for write in (items.bulk_upsert, items.bulk_create):
+    for write, answer in [(items.bulk_upsert, {"inserted": 1, "ignored": 1}), (items.bulk_create, {"ignored": 2})]:
         result = write(rows, conflict_on="sku", on_conflict="ignore", return_rows=True)
         assert [row.sku for row in result.rows] == ["s1", "s9"]
-        assert (result.ignored, result.inserted + result.ignored) in ((1, 2), (2, 2))
+        assert counts(result) == answer
     assert items.read(1).name == "tea"
 
 
@@ -175,7 +188,7 @@ def test_unique_values_move_in_the_order_of_the_rows(items: Any) -> None:
     assert counts(items.bulk_upsert(free_first)) == {"updated": 2, "inserted": 1}
     with pytest.raises(errors.UniqueViolationError) as caught:
         items.bulk_upsert([{"id": 3, "qty": 1}, {"id": 1, "sku": "s1"}, {"id": 2, "sku": "t"}])
-    assert caught.value.path in ("data[1]", "data[1].sku")
+    assert caught.value.path == "data[1]"
     assert [(row.sku, row.qty) for row in items.list()] == [("t", 5), ("s1", 5), ("s3", 5), ("s2", 5)]
 
 

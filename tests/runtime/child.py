@@ -88,6 +88,10 @@ class Child:
         self._process.send_signal(signal.SIGINT)
         return time.monotonic()
 
+    def is_asleep(self) -> bool:
+        """Whether its main thread waits for something."""
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
     def end(self) -> Ended:
         """Waits for the end of the process."""
         while self._process.poll() is None:

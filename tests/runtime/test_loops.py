@@ -16,7 +16,7 @@ from tests.conftest import FaultScale
 from tests.database import Database
 from tests.runtime.child import Child, run
 from tests.runtime.programs.stage import Item, open_database
-from tests.runtime.server import is_busy, locked, wait_until
+from tests.runtime.server import in_use, is_busy, locked, sessions, wait_until
 
 Runner = Callable[[Coroutine[Any, Any, Any]], Any]
 
@@ -119,12 +119,20 @@ def test_timeout_ends_the_wait_and_the_statement(database: Database, items: Tabl
 
 
 @each_runner
-def test_task_group_cancels_the_siblings(database: Database, items: Table[Item], runner: Runner) -> None:
+def test_task_group_cancels_the_siblings(
+    database: Database, opened: tuple[DataFlow, Table[Item]], runner: Runner
+) -> None:
+    """Those that wait for the lock, and those that wait for a connection."""
+    db, items = opened
     items.create(name="first")
 
     async def fail() -> None:
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(wait_until, all_wait, "all siblings wait")
         raise RuntimeError("on purpose")
+
+    def all_wait() -> bool:
+        busy = in_use(db) if database.kind == "sqlite" else sum(sessions(database).values())
+        return busy + db.pool_status()["waiting"] == 8
 
     async def main() -> list[str | None]:
         with pytest.raises(ExceptionGroup):

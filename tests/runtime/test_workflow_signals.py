@@ -1,7 +1,6 @@
 """Ctrl-C ends a run of a workflow, with all that its nodes have begun in the database."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -41,7 +40,7 @@ def test_ctrl_c_ends_nodes_that_wait_for_a_lock(database: Database, build: str) 
         with locked(database):
             program.tell("call")
             program.wait_for("calling")
-            wait_until_blocked(database)
+            wait_until_blocked(database, program)
             sent = program.interrupt()
             story = said(program)
             assert story["at"] - sent < PROMISED_S + TOLERANCE_S
@@ -79,8 +78,9 @@ def test_a_second_ctrl_c_gives_up_waiting_for_a_function_that_does_not_return(da
         call(program)
         wait_until(lambda: program.output.count("blocking") == 2, "both nodes block")
         program.interrupt()
-        # What must not happen: that the run gives up by itself.
-        time.sleep(0.5)
+        program.wait_for("node failed")
+        # And now for the other thread: the run must not give up by itself.
+        wait_until(program.is_asleep, "the main thread waits")
         assert "interrupted" not in program.output
         sent = program.interrupt()
         story = said(program)

@@ -35,14 +35,16 @@ class PostgreSQL(Server):
     """Superuser `dataflow_admin`, plain login `dataflow` owning the database `dataflow`; both by scram password.
 
     With fsync off a crash of the server (`restart_immediate`) still loses no commit: only one of the machine would.
+    `max_file_bytes` bounds every file it writes, which it takes for a full disk; a file of its log has 16 MB.
     """
 
     name = "postgres"
     users = ("postgres",)
     abort_signal = signal.SIGQUIT  # "immediate shutdown"; unlike SIGKILL it leaves no shared memory behind
 
-    def __init__(self, bindir: Path = DEBIAN_BINDIR, *, fsync: bool = False) -> None:
+    def __init__(self, bindir: Path = DEBIAN_BINDIR, *, fsync: bool = False, max_file_bytes: int | None = None) -> None:
         super().__init__()
+        self._limit = [] if max_file_bytes is None else ["prlimit", f"--fsize={max_file_bytes}", "--"]
         self._bindir = bindir
         self._fsync = fsync
 
@@ -90,7 +92,7 @@ class PostgreSQL(Server):
             "full_page_writes": "on" if self._fsync else "off",
         }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [f"{self._bindir}/postgres", "-D", "data", *flags]
+        return [*self._limit, f"{self._bindir}/postgres", "-D", "data", *flags]
 
     def _check_ready(self) -> None:
         self._connect("postgres").close()

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from dataflow import DataFlow, Table
-from tests.runtime.programs.stage import Item, listen, play, say, tell_story, use_database
+from tests.runtime.programs.stage import Item, listen, play, say, say_when, say_when_in_use, tell_story, use_database
 
 Call = Callable[[DataFlow, Table[Item]], object]
 
@@ -21,6 +21,8 @@ def interrupt(url: str, call: Call) -> None:
         pyarrow()
     say("used")
     listen("call")
+    if call not in BUSY:
+        say_when_in_use(db, "waiting")
     say("calling")
     try:
         call(db, items)
@@ -83,6 +85,9 @@ def synchronous_in_a_loop(db: DataFlow, items: Table[Item]) -> None:
     """asyncio.run takes the first Ctrl-C for itself, as it does from any call that blocks its loop."""
 
     async def main() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        say_when(lambda: task.cancelling() > 0, "taken by asyncio")
         items.create(name="second")
 
     asyncio.run(main())

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dataflow import DataFlow, LocalRuntime, Table, WorkflowBuilder, node
-from tests.runtime.programs.stage import Item, listen, play, say, tell_story, use_database
+from dataflow import DataFlow, LocalRuntime, RunEvent, Table, WorkflowBuilder, node
+from tests.runtime.programs.stage import Item, listen, play, say, say_when_in_use, tell_story, use_database
 
 Build = Callable[[WorkflowBuilder, DataFlow, Table[Item]], bool]
 
@@ -19,11 +19,19 @@ def interrupt(url: str, build: Build) -> None:
     transaction = build(workflow, db, items)
     built = workflow.build()
     told: list[tuple[str, str | None]] = []
+
+    def hear(event: RunEvent) -> None:
+        told.append((event.kind, event.node))
+        if event.kind == "node_failed":
+            say("node failed")
+
     say("used")
     listen("call")
+    if build in BLOCKED:
+        say_when_in_use(db, "waiting")
     say("calling")
     try:
-        LocalRuntime().execute(built, transaction=transaction, on_event=lambda event: told.append(event[0:4:3]))
+        LocalRuntime().execute(built, transaction=transaction, on_event=hear)
         story: dict[str, object] = {"raised": None}
     except BaseException as error:
         story = {"raised": type(error).__name__}

@@ -2,6 +2,8 @@
 
 import json
 import sys
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +26,22 @@ def use_database(url: str, **options: Any) -> tuple[DataFlow, Table[Item]]:
     db, items = open_database(url, **options)
     items.create(name="first")
     return db, items
+
+
+def say_when_in_use(db: DataFlow, word: str) -> None:
+    """Says it once a connection is in use: where the file is locked, that one waits for it."""
+    say_when(lambda: db.pool_status()["open"] > db.pool_status()["idle"], word)
+
+
+def say_when(condition: Callable[[], bool], word: str) -> None:
+    """Says it from a thread of its own, as soon as the condition holds."""
+
+    def watch() -> None:
+        while not condition():
+            time.sleep(0.005)
+        say(word)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def say(word: str) -> None:

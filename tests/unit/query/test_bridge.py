@@ -33,6 +33,12 @@ class FakeOperation:
         return self.result
 
 
+async def turns() -> None:
+    """More turns of the loop than a task needs that has nothing to wait for."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 async def begin(operation: FakeOperation) -> "asyncio.Task[Any]":
     task = asyncio.create_task(arun(operation))  # type: ignore[arg-type]
     await asyncio.sleep(0)
@@ -56,7 +62,7 @@ async def test_an_awaited_run_gives_result_or_error():
 async def test_a_cancel_waits_for_the_operation_and_tells_its_outcome(outcome: str | None):
     task = await begin(operation := FakeOperation(outcome=outcome))
     task.cancel()
-    await asyncio.sleep(0.01)
+    await turns()
     assert not task.done()
     operation.settle()
     with pytest.raises(asyncio.CancelledError) as caught:
@@ -70,7 +76,7 @@ async def test_further_cancels_do_not_cut_the_wait_short():
     task = await begin(operation := FakeOperation(outcome="rolled back"))
     for _ in range(3):
         task.cancel()
-        await asyncio.sleep(0.001)
+        await turns()
     assert not task.done()
     operation.settle()
     with pytest.raises(asyncio.CancelledError):
