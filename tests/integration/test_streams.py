@@ -341,6 +341,32 @@ def test_generated_keys_go_on_from_piece_to_piece(items: Table[Any]) -> None:
     assert items.create(name="next").id > 1_029
 
 
+@pytest.mark.parametrize("atomic", [True, False])
+@pytest.mark.parametrize("operation", ["bulk_create", "bulk_upsert"])
+def test_a_key_that_an_earlier_piece_may_have_been_given_is_refused(db: DataFlow, operation: str, atomic: bool) -> None:
+    """All at once the rows are stored: keys that are given go before those that are generated."""
+    items, whole = fresh(db, Item), fresh(db, Item)
+    mixed = [{"id": 100, "name": "first"}, *({"name": f"m{n}"} for n in range(9)), {"id": 103, "name": "given"}]
+    with pytest.raises(errors.UnsupportedDataError, match="earlier piece") as caught:
+        getattr(items, operation)(iter(mixed), chunk_rows=10, atomic=atomic)
+    assert (caught.value.path, items.count()) == ("data[10].id", 0 if atomic else 10)
+    assert caught.value.hint is not None
+    assert "keys first" in caught.value.hint
+    assert getattr(whole, operation)(mixed).inserted == 11
+    assert whole.read(103).name == "given"
+
+
+def test_keys_that_no_piece_was_given_may_follow_generated_ones(items: Table[Any]) -> None:
+    old = items.bulk_create(rows(5), return_rows=True).rows
+    assert old is not None
+    known = [record["id"] for record in old.records()]
+    mixed = [{"name": "new"}, {"id": known[0], "name": "changed"}, {"name": "new"}, {"id": known[4], "name": "changed"}]
+    assert counts(items.bulk_upsert(iter(mixed), chunk_rows=2)) == {"inserted": 2, "updated": 2}
+    given = ({"id": known[4] + 1_000 * n, "name": "far"} if n % 2 else {"name": "new"} for n in range(6))
+    assert items.bulk_create(given, chunk_rows=2).inserted == 6
+    assert items.count({"name": "new"}) == 5
+
+
 # --- memory ---
 
 

@@ -7,6 +7,7 @@ mod given;
 mod list;
 mod normalise;
 mod rows;
+mod size;
 mod temporal;
 
 pub use builder::ColumnBuilder;
@@ -15,6 +16,7 @@ pub use check::check_rows;
 pub use given::{Given, Presence};
 pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
+pub use size::{array_bytes, batch_bytes};
 
 use crate::types::FloatRules;
 
