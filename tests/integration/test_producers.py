@@ -1,4 +1,4 @@
-"""Arrow that others produce while it is read: in threads of their own, slowly, or with rows that are null as a whole."""
+"""Arrow that others produce while it is read: in threads of their own, slowly, or with null rows."""
 
 import signal
 import subprocess

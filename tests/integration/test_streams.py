@@ -370,14 +370,26 @@ def test_keys_that_no_piece_was_given_may_follow_generated_ones(items: Table[Any
 # --- memory ---
 
 
+def load_apart(database: Database, count: int, form: str) -> dict[str, Any]:
+    program = Path(__file__).with_name("streaming.py")
+    command = [sys.executable, "-W", "ignore", str(program), database.url, str(count), form]
+    told: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    assert told["rows"] == count
+    return told
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_memory_does_not_grow_with_the_rows(database: Database) -> None:
-    count = 2_000_000 if database.kind == "sqlite" else 1_000_000
-    program = Path(__file__).with_name("streaming.py")
-    command = [sys.executable, "-W", "ignore", str(program), database.url, str(count)]
-    told = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
-    assert told["rows"] == count
+    told = load_apart(database, 2_000_000 if database.kind == "sqlite" else 1_000_000, "rows")
     assert told["growth_mib"] < 100
     # Flat: what the first half took is enough for the second.
     assert told["second_half_mib"] < 10
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("form", ["reader", "table"])
+def test_memory_does_not_grow_with_wide_arrow(database: Database, form: str) -> None:
+    """apache/arrow-adbc#1921: all of a table stood in one buffer, whose length overflowed. Here it is 300 MiB."""
+    assert load_apart(database, 300_000, form)["growth_mib"] < 200

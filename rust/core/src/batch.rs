@@ -3,12 +3,14 @@
 mod builder;
 mod cell;
 mod check;
+mod document;
 mod given;
 mod list;
 mod normalise;
 mod rows;
 mod size;
 mod temporal;
+mod text;
 
 pub use builder::ColumnBuilder;
 pub use cell::{cell, list_cell};
