@@ -175,10 +175,14 @@ class Table:
         rows: int,
         bytes: int,
         keys: bool,
+        defaults: bool,
     ) -> Buffer:
-        """Pieces of so many rows or bytes; `convert` gets the number of an item that is no dict, and the item."""
+        """Pieces of so many rows or bytes; `convert` gets the number of an item that is no dict, and the item.
 
-    def stream(self, data: _Arrow, rows: int, bytes: int) -> Stream: ...
+        `defaults` says whether absent fields get theirs.
+        """
+
+    def stream(self, data: _Arrow, rows: int, bytes: int, keys: bool, defaults: bool) -> Stream: ...
     def begin(self, changes: bool, labels: _Labels | None) -> Operation[Transaction]:
         """The transaction of a load; `changes` says whether it reads rows to change them."""
 

@@ -464,3 +464,35 @@ def test_unset_is_not_given_and_none_is_null(db: DataFlow) -> None:
     assert vars(table.upsert({"id": 2, "at": UNSET, "note": UNSET}))["note"] == "x"
     assert table.bulk_update(data=[{"id": 2, "note": UNSET, "at": time(5)}]).updated == 1
     assert table.read(2).note == "x"
+
+
+class Unset:
+    """A class of the caller's own with the name of ours."""
+
+
+def test_a_default_factory_is_not_called_where_no_row_is_inserted(db: DataFlow) -> None:
+    tickets = fresh(db, Ticket)
+    tickets.bulk_create([{"id": n, "name": "a"} for n in range(1, 7)])
+    rows = [{"id": 1, "name": "b"}, {"id": 2, "name": "b"}]
+
+    def forms() -> list[Any]:
+        arrow = pa.Table.from_pylist(rows)
+        return [rows, iter(rows), arrow, arrow.to_reader(), iter([rows[0], arrow.slice(1)])]
+
+    for data in forms():
+        assert called(lambda data=data: tickets.bulk_update(data=data)) == 0  # type: ignore[misc]
+    tokens = [row.token for row in tickets.list()]
+    assert len(set(tokens)) == 6
+    for at, keys in enumerate(forms()):
+        assert called(lambda keys=keys: tickets.bulk_delete(keys=keys)) == 0  # type: ignore[misc]
+        assert tickets.count() == 4, at
+    assert [row.token for row in tickets.list()] == tokens[2:]
+
+
+def test_only_the_marker_itself_stands_for_a_field_that_was_not_given(db: DataFlow) -> None:
+    tickets = fresh(db, Ticket)
+    tickets.bulk_create([{"name": "a", "state": UNSET}])
+    assert [row.state for row in tickets.list()] == ["open"]
+    with pytest.raises(errors.WrongTypeError) as caught:
+        tickets.bulk_create([{"name": "a", "state": Unset()}])
+    assert caught.value.path == "data[0].state"

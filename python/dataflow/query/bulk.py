@@ -181,9 +181,8 @@ class Bulk(Handle[_T]):
                 raise InvalidOptionError("data goes instead of filter and updates", path="data")
             refuse_beside("data", options, "all_rows")
             settings = (read["on_missing"], read["duplicates"], read["return_rows"], read["load_id"])
-            job = Job(
-                lambda rows, here: self._core.update_rows(rows, *settings, here), last=read["duplicates"] == "last"
-            )
+            last = read["duplicates"] == "last"
+            job = Job(lambda rows, here: self._core.update_rows(rows, *settings, here), last=last, defaults=False)
             return self._load(data, read, job)
         if not isinstance(updates, Mapping):
             hint = "bulk_update(filter, updates) or bulk_update(data=rows)"
@@ -199,7 +198,7 @@ class Bulk(Handle[_T]):
                 raise InvalidOptionError("keys go instead of a filter", path="keys")
             refuse_beside("keys", options, "max_affected", "dry_run", "all_rows")
             hard, load_id = read["hard"], read["load_id"]
-            job = Job(lambda rows, here: self._core.delete_rows(rows, hard, load_id, here), keys=True)
+            job = Job(lambda rows, here: self._core.delete_rows(rows, hard, load_id, here), keys=True, defaults=False)
             return self._load(keys, read, job)
         refuse_beside("a filter", options, *OF_SOURCES)
         if read["dry_run"]:

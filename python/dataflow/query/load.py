@@ -43,12 +43,14 @@ class Job(NamedTuple):
         changes: Whether stored rows are read to decide what is written.
         keys: Whether the rows are keys.
         last: Whether the last of rows with one key goes: nobody knows it before the end.
+        defaults: Whether absent fields get their defaults: only an insert needs them.
     """
 
     make: Callable[[Any, _Caller], _core.Operation[Written]]
     changes: bool = True
     keys: bool = False
     last: bool = False
+    defaults: bool = True
 
 
 class _Sum:
@@ -77,14 +79,14 @@ class _Sum:
 class _Pieces:
     """The pieces of a source."""
 
-    def __init__(self, table: _core.Table, source: Stream | Items, rows: int | None, *, keys: bool) -> None:
+    def __init__(self, table: _core.Table, source: Stream | Items, rows: int | None, job: Job) -> None:
         limits = (_ROWS, _BYTES) if rows is None else (rows, _UNBOUNDED)
         self._source = source
         self._given: Iterator[Any] = iter(())
         if isinstance(source, Stream):
-            self._stream = table.stream(source.data, *limits)
+            self._stream = table.stream(source.data, *limits, job.keys, job.defaults)
         else:
-            self._buffer = table.buffer(source.convert, *limits, keys)
+            self._buffer = table.buffer(source.convert, *limits, job.keys, job.defaults)
 
     def next(self) -> Steps[_core.Piece]:
         """The next one; only the first and the last may be without rows."""
@@ -151,7 +153,7 @@ class _Load:
             written = yield self._job.make(data, self._caller)
             yield from self._note(written, sum(written[0].values()) - written[0]["matched"])
             return
-        pieces = _Pieces(self._table, self._source, self._rows, keys=self._job.keys)
+        pieces = _Pieces(self._table, self._source, self._rows, self._job)
         if not self._atomic:
             yield from self._write_chunks(pieces)
             return

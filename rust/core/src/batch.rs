@@ -3,11 +3,14 @@
 mod builder;
 mod cell;
 mod check;
+mod document;
 mod given;
 mod list;
 mod normalise;
 mod rows;
+mod size;
 mod temporal;
+mod text;
 
 pub use builder::ColumnBuilder;
 pub use cell::{cell, list_cell};
@@ -15,6 +18,7 @@ pub use check::check_rows;
 pub use given::{Given, Presence};
 pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
+pub use size::{array_bytes, batch_bytes};
 
 use crate::types::FloatRules;
 

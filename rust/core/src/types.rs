@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use calendar::{FIRST_DAY, FIRST_MICROSECOND, LAST_DAY, LAST_MICROSECOND, check_date, check_range, parse_datetime};
+pub(crate) use decimal::too_many_digits;
 pub use decimal::{pow10, render_decimal};
 pub use fixed::{
     DATE_WIDTH, TIME_WIDTH, WALL_WIDTH, read_date, read_datetime, read_time, render_date, render_datetime, render_time,
@@ -227,6 +228,11 @@ fn accept_int(raw: &Raw<'_>) -> Result<Value<'static>> {
         Raw::BigInt(_) => Err(out_of_range()),
         // pandas turns an int column with a gap into floats.
         Raw::Float(value) => exact_int(*value).map(Value::Int).ok_or_else(|| wrong_type(&LogicalType::Int, raw)),
+        // A column of NUMBER(38, 0) holds ints as decimals.
+        Raw::Decimal(digits) => match decimal::integral(digits) {
+            Some(value) => i64::try_from(value).map(Value::Int).map_err(|_| out_of_range()),
+            None => Err(wrong_type(&LogicalType::Int, raw)),
+        },
         Raw::Text(text) => match text.parse::<i64>() {
             Ok(value) => Ok(Value::Int(value)),
             Err(_) if text.parse::<i128>().is_ok() => Err(out_of_range()),

@@ -2,32 +2,72 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader, StructArray};
-use arrow_schema::{Field, Schema};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray};
+use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef};
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use pyo3_arrow::ffi::{ArrayIterator, to_schema_pycapsule, to_stream_pycapsule};
-use pyo3_arrow::input::AnyRecordBatch;
+use pyo3_arrow::ffi::{ArrayIterator, ArrayReader, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::input::AnyArray;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::to_py;
 use crate::runtime::Running;
 
 /// A stream of batches, not yet read.
-pub type Reader = Box<dyn RecordBatchReader + Send>;
+pub struct Reader {
+    arrays: Box<dyn ArrayReader + Send>,
+    schema: SchemaRef,
+    /// Rows read so far.
+    rows: usize,
+}
 
-/// Takes an object with `__arrow_c_stream__` or `__arrow_c_array__`.
-///
-/// # Errors
-/// `UnsupportedData` when the object hands over something that is no table.
-pub fn reader(data: &Bound<'_, PyAny>) -> PyResult<Reader> {
-    let unsupported = |error: PyErr| {
-        let error =
-            Error::new(ErrorKind::UnsupportedData, format!("the Arrow data cannot be read: {error}")).path("data");
-        to_py(data.py(), &error)
-    };
-    data.extract::<AnyRecordBatch>().map_err(unsupported)?.into_reader().map_err(unsupported)
+impl Reader {
+    /// Takes an object with `__arrow_c_stream__` or `__arrow_c_array__`.
+    ///
+    /// # Errors
+    /// `UnsupportedData` when the object hands over something that is no table.
+    pub fn open(data: &Bound<'_, PyAny>) -> Result<Self> {
+        let unsupported = |told: String| {
+            Error::new(ErrorKind::UnsupportedData, format!("the Arrow data cannot be read: {told}")).path("data")
+        };
+        let arrays = data.extract::<AnyArray>().and_then(AnyArray::into_reader);
+        let arrays = arrays.map_err(|error| unsupported(error.to_string()))?;
+        match arrays.field().data_type() {
+            DataType::Struct(fields) => {
+                // A column that says it has no nulls may lie: every value is looked at by its row.
+                let fields: Fields = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+                Ok(Reader { arrays, schema: Arc::new(Schema::new(fields)), rows: 0 })
+            }
+            other => Err(unsupported(format!("it is a column of {other}, not a table"))),
+        }
+    }
+
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// # Errors
+    /// `UnsupportedData` when the producer fails, or a row is null as a whole.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>> {
+        // The producer's message is a traceback that may show values.
+        let array = self.arrays.next().transpose().map_err(|_error| {
+            Error::new(ErrorKind::UnsupportedData, "the producer of the Arrow stream failed")
+                .path("data")
+                .hint("read the stream by itself to see its own error, e.g. pyarrow.table(data)")
+        })?;
+        let Some(array) = array else { return Ok(None) };
+        let rows = array.as_struct_opt().ok_or_else(|| Error::internal("a batch that is no struct"))?;
+        if let Some(row) = (0..rows.len()).find(|&row| rows.is_null(row)) {
+            return Err(Error::new(ErrorKind::UnsupportedData, "the row is null as a whole")
+                .path(format!("data[{}]", self.rows + row))
+                .hint("leave such rows out first"));
+        }
+        self.rows += rows.len();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        let batch = RecordBatch::try_new_with_options(self.schema(), rows.columns().to_vec(), &options);
+        batch.map(Some).map_err(|error| Error::internal(error.to_string()))
+    }
 }
 
 /// Reads a stream to its end, on a thread that nothing else waits for: the producer may block, or be Python.
@@ -50,21 +90,10 @@ pub fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack)
 }
 
-/// # Errors
-/// `UnsupportedData` when the producer fails.
-pub fn next_batch(reader: &mut Reader) -> Result<Option<RecordBatch>> {
-    // The producer's message is a traceback that may show values.
-    reader.next().transpose().map_err(|_error| {
-        Error::new(ErrorKind::UnsupportedData, "the producer of the Arrow stream failed")
-            .path("data")
-            .hint("read the stream by itself to see its own error, e.g. pyarrow.table(data)")
-    })
-}
-
 fn read_all(mut reader: Reader, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
     let schema = reader.schema();
     let mut batches = Vec::new();
-    while let Some(batch) = next_batch(&mut reader)? {
+    while let Some(batch) = reader.next()? {
         if cancel.is_cancelled() {
             return Err(cancelled());
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader as _};
+use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use dataflow_core::batch::{ColumnBuilder, Given, Reading, RowsBuilder, normalise};
 use dataflow_core::schema::TableSchema;
@@ -13,15 +13,35 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 use tokio_util::sync::CancellationToken;
 
-use crate::arrow::{self, Reader};
+use crate::arrow::{Reader, read_aside};
 use crate::error::{OrRaise, to_py};
 use crate::model::Model;
 use crate::raw;
 use crate::runtime::{Running, process};
 use crate::source::{PieceRows, PyPiece};
+use crate::table::Naming;
 
 /// Rows read between two looks for Ctrl-C: about a millisecond.
 const SIGNAL_ROWS: usize = 4_096;
+
+/// What rows are for, and how they are read.
+#[derive(Clone, Copy)]
+pub struct RowForm {
+    pub reading: Reading,
+    /// Gives errors the path that the caller knows the rows by.
+    pub naming: Naming,
+    /// Whether absent fields get their defaults: only an insert needs them, and a factory may have side effects.
+    pub defaults: bool,
+}
+
+impl RowForm {
+    /// A stream, and the columns that it lacks and whose defaults are made once a row.
+    pub fn open(self, model: &Model, capsule: &Bound<'_, PyAny>) -> PyResult<(Reader, Vec<usize>)> {
+        let reader = Reader::open(capsule).map_err(|error| self.naming.apply(error)).or_raise(capsule.py())?;
+        let made = if self.defaults { made_of(model, &reader.schema()) } else { Vec::new() };
+        Ok((reader, made))
+    }
+}
 
 /// Data that an operation takes with it.
 pub struct Input {
@@ -44,17 +64,10 @@ enum Form {
 impl Input {
     /// `data` is a list of dicts, a piece of a load, or a pair: an object with an Arrow capsule, and whether NaN means
     /// null in it.
-    ///
-    /// `named` gives the errors of rows the path that the caller knows them by.
-    pub fn read(
-        model: &Model,
-        data: &Bound<'_, PyAny>,
-        reading: Reading,
-        named: &dyn Fn(Error) -> Error,
-    ) -> PyResult<Self> {
+    pub fn read(model: &Model, data: &Bound<'_, PyAny>, form: RowForm) -> PyResult<Self> {
         let py = data.py();
         if let Ok(rows) = data.cast::<PyList>() {
-            let given = read_rows(model, rows, reading, named)?;
+            let given = read_rows(model, rows, form)?;
             return Ok(Input { form: Form::Piece(PieceRows::Given(given)), part: None });
         }
         if let Ok(piece) = data.cast::<PyPiece>() {
@@ -62,10 +75,9 @@ impl Input {
             return Ok(Input { form: Form::Piece(piece.rows.clone()), part: piece.part() });
         }
         let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
-        let (reader, running) = (arrow::reader(&capsule)?, process(py)?.running());
-        let made = made_of(model, &reader.schema());
-        let reading = Reading { nan_is_null, ..reading };
-        Ok(Input { form: Form::Stream { reader, reading, running, made }, part: None })
+        let (reader, made) = form.open(model, &capsule)?;
+        let reading = Reading { nan_is_null, ..form.reading };
+        Ok(Input { form: Form::Stream { reader, reading, running: process(py)?.running(), made }, part: None })
     }
 
     /// The rows, once an Arrow stream has come to its end.
@@ -74,7 +86,7 @@ impl Input {
             Form::Piece(PieceRows::Given(given)) => return Ok(Rows::Given(given)),
             Form::Piece(PieceRows::Arrow { batches, reading, made }) => (batches, reading, made),
             Form::Stream { reader, reading, running, made } => {
-                (arrow::read_aside(reader, running, cancel).await?, reading, made)
+                (read_aside(reader, running, cancel).await?, reading, made)
             }
         };
         if made.is_empty() {
@@ -87,7 +99,7 @@ impl Input {
 }
 
 /// The columns that the data lacks and whose defaults are made once a row.
-pub fn made_of(model: &Model, schema: &Schema) -> Vec<usize> {
+fn made_of(model: &Model, schema: &Schema) -> Vec<usize> {
     let lacks = |at: &usize| schema.column_with_name(&model.schema.columns[*at].name).is_none();
     (0..model.factories.len()).filter(|&at| model.factories[at].is_some()).filter(lacks).collect()
 }
@@ -139,21 +151,17 @@ pub fn read_values(model: &Model, values: &Bound<'_, PyDict>, reading: Reading) 
 }
 
 /// Every dict is checked value by value while the GIL is held; nothing is sent yet.
-fn read_rows(
-    model: &Model,
-    rows: &Bound<'_, PyList>,
-    reading: Reading,
-    named: &dyn Fn(Error) -> Error,
-) -> PyResult<Given> {
+fn read_rows(model: &Model, rows: &Bound<'_, PyList>, form: RowForm) -> PyResult<Given> {
     let py = rows.py();
-    let mut reader = RowReader::new(py, model, RowsBuilder::new(&model.schema, reading, rows.len()));
+    let mut reader = RowReader::new(py, model, RowsBuilder::new(&model.schema, form.reading, rows.len()));
+    let place = |error: Error| form.naming.apply(error.within("data"));
     for (at, row) in rows.iter().enumerate() {
         // A long list is read with the GIL held: Ctrl-C is looked for here.
         if at % SIGNAL_ROWS == SIGNAL_ROWS - 1 {
             py.check_signals()?;
         }
         // `query/input.py` has made a dict of everything.
-        reader.read(row.cast::<PyDict>().map_err(PyErr::from)?, true, |error| named(error.within("data")))?;
+        reader.read(row.cast::<PyDict>().map_err(PyErr::from)?, form.defaults, place)?;
     }
     reader.builder.finish().or_raise(py)
 }
@@ -180,10 +188,11 @@ impl<'py, 'm> RowReader<'py, 'm> {
     ) -> PyResult<()> {
         let py = fields.py();
         let raise = |error: Error| to_py(py, &place(error));
+        let unset = &raw::known(py)?.unset;
         let at = self.builder.rows();
         let mut known = 0;
         for (column, name) in self.names.iter().enumerate() {
-            let given = fields.get_item(name)?.filter(|value| !is_unset(value));
+            let given = fields.get_item(name)?.filter(|value| !value.is(unset));
             known += usize::from(given.is_some());
             let factory = self.model.factories[column].as_ref().filter(|_| defaults && given.is_none());
             if let Some(factory) = factory {
@@ -228,9 +237,4 @@ fn check_names(schema: &Arc<TableSchema>, fields: &Bound<'_, PyDict>) -> dataflo
         schema.resolve(&name).map_err(|error| error.path(name.clone()))?;
     }
     Ok(())
-}
-
-/// `dataflow.UNSET` stands for a field that was not given.
-fn is_unset(value: &Bound<'_, PyAny>) -> bool {
-    value.get_type().name().is_ok_and(|name| name == "Unset")
 }

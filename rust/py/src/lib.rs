@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 
 mod arrow;
 mod batch;
+mod cut;
 mod engine;
 mod error;
 mod event;

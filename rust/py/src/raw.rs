@@ -24,6 +24,8 @@ pub struct Known {
     pub epoch_utc: Py<PyAny>,
     pub epoch_naive: Py<PyAny>,
     pub read_json: Py<PyAny>,
+    /// `dataflow.UNSET`, which stands for a field that was not given.
+    pub unset: Py<PyAny>,
     enumeration: Py<PyAny>,
     /// Registered classes and what turns their instances into values of other classes.
     encoders: Py<PyDict>,
@@ -46,6 +48,7 @@ pub fn known(py: Python<'_>) -> PyResult<&Known> {
             decimal: py.import("decimal")?.getattr("Decimal")?.unbind(),
             uuid: py.import("uuid")?.getattr("UUID")?.unbind(),
             read_json: py.import("json")?.getattr("loads")?.unbind(),
+            unset: py.import("dataflow.model.markers")?.getattr("UNSET")?.unbind(),
             enumeration: py.import("enum")?.getattr("Enum")?.unbind(),
             encoders: PyDict::new(py).unbind(),
         })

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use dataflow_core::batch::{Given, Reading, RowsBuilder};
 use dataflow_core::{Error, Result};
 use dataflow_db::{Part, SeenKeys};
@@ -10,9 +10,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
 
-use crate::arrow::{self, Reader, cancelled, next_batch};
+use crate::arrow::cancelled;
+use crate::cut::{Cut, Cutter, Most, Taken};
 use crate::error::{OrRaise, to_py};
-use crate::input::{RowReader, fill_made, made_of};
+use crate::input::{RowForm, RowReader, fill_made};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::runtime::process;
@@ -22,13 +23,6 @@ use crate::table::{Naming, shifted};
 const SIGNAL_ROWS: usize = 4_096;
 /// Room for the rows of a first piece, whose number is not known.
 const FIRST_ROWS: usize = 1_024;
-
-/// How large a piece grows: it ends with the row or batch that reaches one of them.
-#[derive(Clone, Copy)]
-pub struct Most {
-    pub rows: usize,
-    pub bytes: usize,
-}
 
 /// Rows of a piece, as they came.
 #[derive(Clone)]
@@ -62,68 +56,6 @@ impl PyPiece {
     }
 }
 
-fn bytes_of(batch: &RecordBatch) -> usize {
-    batch.columns().iter().filter_map(|array| array.to_data().get_slice_memory_size().ok()).sum()
-}
-
-/// Batches out of a reader, cut where a piece is full.
-struct Cutter {
-    reader: Reader,
-    /// What is left of a batch that was cut.
-    rest: Option<RecordBatch>,
-    /// A stream that has ended is not asked again.
-    ended: bool,
-}
-
-impl Cutter {
-    fn new(reader: Reader) -> Self {
-        Cutter { reader, rest: None, ended: false }
-    }
-
-    fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if self.rest.is_some() || self.ended {
-            return Ok(self.rest.take());
-        }
-        let batch = next_batch(&mut self.reader)?;
-        self.ended = batch.is_none();
-        Ok(batch)
-    }
-
-    /// As much of the batch as there is room for, and at least a row; the rest comes next.
-    fn cut(&mut self, batch: RecordBatch, room: Most) -> RecordBatch {
-        let (rows, bytes) = (batch.num_rows(), bytes_of(&batch));
-        let by_bytes = if bytes <= room.bytes { rows } else { rows * room.bytes / bytes };
-        let taken = room.rows.min(by_bytes).max(1);
-        if taken >= rows {
-            return batch;
-        }
-        self.rest = Some(batch.slice(taken, rows - taken));
-        batch.slice(0, taken)
-    }
-}
-
-/// What a piece has taken of what it may.
-#[derive(Clone, Copy, Default)]
-struct Taken {
-    rows: usize,
-    bytes: usize,
-}
-
-impl Taken {
-    fn add(&mut self, batch: &RecordBatch) {
-        self.rows += batch.num_rows();
-        self.bytes += bytes_of(batch);
-    }
-
-    fn is_full(self, most: Most) -> bool {
-        self.rows >= most.rows || self.bytes >= most.bytes
-    }
-
-    fn room(self, most: Most) -> Most {
-        Most { rows: most.rows.saturating_sub(self.rows), bytes: most.bytes.saturating_sub(self.bytes) }
-    }
-}
-
 /// An Arrow stream that is read by operations: its producer may block, or be Python.
 #[pyclass(frozen, name = "Stream", module = "dataflow._core")]
 pub struct PyStream {
@@ -131,22 +63,17 @@ pub struct PyStream {
 }
 
 struct StreamState {
-    cutter: Cutter,
-    reading: Reading,
-    made: Vec<usize>,
+    frame: Frame,
+    naming: Naming,
     most: Most,
     part: Part,
 }
 
 impl PyStream {
-    pub fn open(model: &Model, data: &Bound<'_, PyAny>, reading: Reading, most: Most) -> PyResult<Self> {
-        let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
-        let reader = arrow::reader(&capsule)?;
-        let made = made_of(model, &reader.schema());
+    pub fn open(model: &Model, data: &Bound<'_, PyAny>, form: RowForm, most: Most) -> PyResult<Self> {
         let state = StreamState {
-            cutter: Cutter::new(reader),
-            reading: Reading { nan_is_null, ..reading },
-            made,
+            frame: Frame::open(model, data, form)?,
+            naming: form.naming,
             most,
             part: Part { first: 0, seen: Arc::new(Mutex::new(SeenKeys::default())) },
         };
@@ -156,26 +83,15 @@ impl PyStream {
 
 impl StreamState {
     fn next(&mut self, cancel: &CancellationToken) -> Result<PyPiece> {
-        let (mut batches, mut taken, mut ended) = (Vec::new(), Taken::default(), false);
-        while !taken.is_full(self.most) {
-            if cancel.is_cancelled() {
-                return Err(cancelled());
-            }
-            let Some(batch) = self.cutter.next()? else {
-                ended = true;
-                break;
-            };
-            let batch = self.cutter.cut(batch, taken.room(self.most));
-            taken.add(&batch);
-            batches.push(batch);
-        }
+        let cut = self.frame.cutter.take(Taken::default(), self.most, cancel);
+        let Cut { mut batches, taken, ended } = cut.map_err(|error| self.naming.apply(error))?;
         if batches.is_empty() {
             // The columns of an empty stream are checked too.
-            batches.push(RecordBatch::new_empty(self.cutter.reader.schema()));
+            batches.push(RecordBatch::new_empty(self.frame.cutter.schema()));
         }
         let part = self.part.clone();
         self.part.first += taken.rows;
-        let rows = PieceRows::Arrow { batches, reading: self.reading, made: self.made.clone() };
+        let rows = PieceRows::Arrow { batches, reading: self.frame.reading, made: self.frame.made.clone() };
         Ok(PyPiece { rows, part, ended })
     }
 }
@@ -205,8 +121,7 @@ impl PyStream {
 #[pyclass(frozen, name = "Buffer", module = "dataflow._core")]
 pub struct PyBuffer {
     model: Arc<Model>,
-    reading: Reading,
-    naming: Naming,
+    form: RowForm,
     most: Most,
     /// Makes a dict, or data with an Arrow capsule, of an item that is no dict; gets its number too.
     convert: Py<PyAny>,
@@ -230,6 +145,36 @@ struct Frame {
     made: Vec<usize>,
 }
 
+impl Frame {
+    /// `data` is a pair: an object with an Arrow capsule, and whether NaN means null in it.
+    fn open(model: &Model, data: &Bound<'_, PyAny>, form: RowForm) -> PyResult<Self> {
+        let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
+        let (reader, made) = form.open(model, &capsule)?;
+        Ok(Frame { cutter: Cutter::new(reader), reading: Reading { nan_is_null, ..form.reading }, made })
+    }
+
+    /// Batches up to what a piece may take, read on a thread of their own: the producer may block, or need Python in
+    /// another thread. Ctrl-C ends the wait.
+    fn take_apart(mut self, py: Python<'_>, taken: Taken, most: Most) -> PyResult<(Self, Result<Cut>)> {
+        let process = process(py)?;
+        let (token, running) = (process.token(), process.running());
+        let (seen, cancel) = (token.clone(), token.clone());
+        let read = Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || {
+                let _running = running;
+                let cut = self.cutter.take(taken, most, &seen);
+                (self, cut)
+            });
+            tokio::select! {
+                read = read => read.map_err(|error| Error::internal(error.to_string())),
+                () = cancel.cancelled() => Err(cancelled()),
+            }
+        });
+        let (read, interrupted) = process.wait(py, read, &token);
+        interrupted.map_or_else(|| read.or_raise(py), Err)
+    }
+}
+
 /// Why reading items came to a stop.
 enum Stop {
     Full,
@@ -238,22 +183,22 @@ enum Stop {
 }
 
 impl PyBuffer {
-    pub fn new(model: Arc<Model>, reading: Reading, naming: Naming, most: Most, convert: Py<PyAny>) -> Self {
+    pub fn new(model: Arc<Model>, form: RowForm, most: Most, convert: Py<PyAny>) -> Self {
         let state = BufferState {
             parts: Vec::new(),
             taken: Taken::default(),
-            builder: RowsBuilder::new(&model.schema, reading, FIRST_ROWS.min(most.rows)),
+            builder: RowsBuilder::new(&model.schema, form.reading, FIRST_ROWS.min(most.rows)),
             frame: None,
             part: Part { first: 0, seen: Arc::new(Mutex::new(SeenKeys::default())) },
         };
-        PyBuffer { model, reading, naming, most, convert, state: Mutex::new(state) }
+        PyBuffer { model, form, most, convert, state: Mutex::new(state) }
     }
 
     fn read_items(&self, state: &mut BufferState, items: &Bound<'_, PyAny>) -> PyResult<Stop> {
         let py = items.py();
         let base = state.part.first + state.taken.rows;
-        let place = |error: Error| shifted(self.naming.apply(error.within("data")), base);
-        let empty = RowsBuilder::new(&self.model.schema, self.reading, 0);
+        let place = |error: Error| shifted(self.form.naming.apply(error.within("data")), base);
+        let empty = RowsBuilder::new(&self.model.schema, self.form.reading, 0);
         let mut reader = RowReader::new(py, &self.model, std::mem::replace(&mut state.builder, empty));
         let mut stop = Stop::Ended;
         for item in items.try_iter()? {
@@ -262,13 +207,13 @@ impl PyBuffer {
                 py.check_signals()?;
             }
             if let Ok(row) = item.cast_exact::<PyDict>() {
-                reader.read(row, true, place)?;
+                reader.read(row, self.form.defaults, place)?;
             } else {
                 let converted = self.convert.bind(py).call1((base + rows, item))?;
                 match converted.cast::<PyDict>() {
-                    Ok(row) => reader.read(row, true, place)?,
+                    Ok(row) => reader.read(row, self.form.defaults, place)?,
                     Err(_) => {
-                        stop = Stop::Frame(self.open(&converted)?);
+                        stop = Stop::Frame(Frame::open(&self.model, &converted, self.form)?);
                         break;
                     }
                 }
@@ -286,27 +231,22 @@ impl PyBuffer {
         Ok(stop)
     }
 
-    fn open(&self, data: &Bound<'_, PyAny>) -> PyResult<Frame> {
-        let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
-        let reader = arrow::reader(&capsule)?;
-        let made = made_of(&self.model, &reader.schema());
-        let cutter = Cutter::new(reader);
-        Ok(Frame { cutter, reading: Reading { nan_is_null, ..self.reading }, made })
-    }
-
     /// Reads the frame until the piece is full, or the frame is at its end.
-    fn read_frame(&self, state: &mut BufferState) -> Result<()> {
-        let Some(mut frame) = state.frame.take() else { return Ok(()) };
-        state.flush(&self.model, self.reading, 0)?;
-        while !state.taken.is_full(self.most) {
-            let Some(batch) = frame.cutter.next()? else { return Ok(()) };
-            let batch = frame.cutter.cut(batch, state.taken.room(self.most));
-            let base = state.part.first + state.taken.rows;
-            let given = fill_made(&self.model, std::slice::from_ref(&batch), frame.reading, &frame.made);
-            state.parts.push(given.map_err(|error| shifted(self.naming.apply(error), base))?);
-            state.taken.add(&batch);
+    fn read_frame(&self, py: Python<'_>, state: &mut BufferState) -> PyResult<()> {
+        let Some(frame) = state.frame.take() else { return Ok(()) };
+        state.flush(&self.model, self.form.reading, 0).or_raise(py)?;
+        let base = state.part.first + state.taken.rows;
+        let named = |error| shifted(self.form.naming.apply(error), base);
+        let (frame, cut) = frame.take_apart(py, state.taken, self.most)?;
+        let cut = cut.map_err(named).or_raise(py)?;
+        if !cut.batches.is_empty() {
+            let read = || fill_made(&self.model, &cut.batches, frame.reading, &frame.made);
+            state.parts.push(py.detach(read).map_err(named).or_raise(py)?);
         }
-        state.frame = Some(frame);
+        state.taken = cut.taken;
+        if !cut.ended {
+            state.frame = Some(frame);
+        }
         Ok(())
     }
 }
@@ -331,7 +271,7 @@ impl PyBuffer {
         let busy = |_| to_py(py, &Error::internal("a buffer is filled by what it reads"));
         let mut state = self.state.try_lock().map_err(busy)?;
         loop {
-            self.read_frame(&mut state).or_raise(py)?;
+            self.read_frame(py, &mut state)?;
             if state.taken.is_full(self.most) {
                 return Ok(false);
             }
@@ -354,7 +294,7 @@ impl PyBuffer {
     fn take(&self, py: Python<'_>, ended: bool) -> PyResult<PyPiece> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let room = state.builder.rows();
-        state.flush(&self.model, self.reading, room).or_raise(py)?;
+        state.flush(&self.model, self.form.reading, room).or_raise(py)?;
         let parts = std::mem::take(&mut state.parts);
         let taken = std::mem::take(&mut state.taken);
         let part = state.part.clone();

@@ -16,14 +16,15 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
 
+use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
-use crate::input::{Input, read_values};
+use crate::input::{Input, RowForm, read_values};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::raw;
 use crate::runtime::Owned;
-use crate::source::{Most, PyBuffer, PyStream};
+use crate::source::{PyBuffer, PyStream};
 use crate::transaction::PyTransaction;
 
 #[pyclass(frozen, name = "Table", module = "dataflow._core")]
@@ -73,6 +74,10 @@ impl PyTable {
         names.iter().enumerate().map(resolve).collect::<Result<_>>().or_raise(py)
     }
 
+    fn form(&self, naming: Naming, defaults: bool) -> RowForm {
+        RowForm { reading: self.reading(), naming, defaults }
+    }
+
     /// A write that needs nothing but what is here already.
     fn write(&self, py: Python<'_>, write: Write, load_id: Option<EntryKey>, caller: Caller) -> PyResult<PyOperation> {
         self.write_input(py, None, Naming::Lone, |_| Ok(write), load_id, caller)
@@ -92,12 +97,13 @@ impl PyTable {
         let first = input.as_ref().and_then(|input| input.part.as_ref()).map_or(0, |part| part.first);
         PyOperation::new(py, caller.promise(), |cancel| {
             Box::pin(async move {
+                let named = |error| shifted(naming.apply(error), first);
                 let rows = match input {
-                    Some(input) => Some(input.into_rows(&model, &cancel).await.map_err(|error| shifted(error, first))?),
+                    Some(input) => Some(input.into_rows(&model, &cancel).await.map_err(named)?),
                     None => None,
                 };
                 let written = database.write(&table, make(rows)?, load_id, &caller.context(cancel)).await;
-                let written = written.map_err(|error| shifted(naming.apply(error), first))?;
+                let written = written.map_err(named)?;
                 Ok(Output::Written(written, model))
             })
         })
@@ -118,6 +124,10 @@ pub enum Naming {
 impl Naming {
     fn of(single: bool) -> Self {
         if single { Naming::Lone } else { Naming::Data }
+    }
+
+    fn of_items(keys: bool) -> Self {
+        if keys { Naming::Keys } else { Naming::Data }
     }
 
     pub fn apply(self, error: Error) -> Error {
@@ -206,8 +216,9 @@ impl PyTable {
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.reading(), &|error| Naming::of(single).apply(error))?;
-        let make = move |rows| Ok(Write::Append { rows: rows_of(rows)?, return_rows });
+        let input = Input::read(&self.model, data, self.form(Naming::of(single), true))?;
+        let part = input.part.clone();
+        let make = move |rows| Ok(Write::Append { rows: rows_of(rows)?, return_rows, part });
         self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, caller)
     }
 
@@ -226,7 +237,7 @@ impl PyTable {
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.reading(), &|error| Naming::of(single).apply(error))?;
+        let input = Input::read(&self.model, data, self.form(Naming::of(single), true))?;
         let conflict_on = match conflict_on {
             None => self.schema().key.clone(),
             Some(names) => {
@@ -261,7 +272,7 @@ impl PyTable {
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.reading(), &|error| error)?;
+        let input = Input::read(&self.model, data, self.form(Naming::Data, false))?;
         let on_missing = match on_missing {
             "skip" => OnMissing::Skip,
             "error" => OnMissing::Refuse,
@@ -341,7 +352,7 @@ impl PyTable {
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.reading(), &|error| Naming::Keys.apply(error))?;
+        let input = Input::read(&self.model, data, self.form(Naming::Keys, false))?;
         let part = input.part.clone();
         let make = move |rows| Ok(Write::DeleteRows { rows: rows_of(rows)?, hard, part });
         self.write_input(py, Some(input), Naming::Keys, make, read_load_id(py, load_id)?, caller)
@@ -397,14 +408,26 @@ impl PyTable {
         })
     }
 
-    /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict.
-    fn buffer(&self, convert: Py<PyAny>, rows: usize, bytes: usize, keys: bool) -> PyBuffer {
-        let naming = if keys { Naming::Keys } else { Naming::Data };
-        PyBuffer::new(Arc::clone(&self.model), self.reading(), naming, Most { rows, bytes }, convert)
+    /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict; `defaults` says whether
+    /// absent fields get theirs.
+    fn buffer(&self, convert: Py<PyAny>, rows: usize, bytes: usize, keys: bool, defaults: bool) -> PyBuffer {
+        PyBuffer::new(
+            Arc::clone(&self.model),
+            self.form(Naming::of_items(keys), defaults),
+            Most { rows, bytes },
+            convert,
+        )
     }
 
-    fn stream(&self, data: &Bound<'_, PyAny>, rows: usize, bytes: usize) -> PyResult<PyStream> {
-        PyStream::open(&self.model, data, self.reading(), Most { rows, bytes })
+    fn stream(
+        &self,
+        data: &Bound<'_, PyAny>,
+        rows: usize,
+        bytes: usize,
+        keys: bool,
+        defaults: bool,
+    ) -> PyResult<PyStream> {
+        PyStream::open(&self.model, data, self.form(Naming::of_items(keys), defaults), Most { rows, bytes })
     }
 
     /// The transaction of a load; `changes` says whether it reads rows to change them.

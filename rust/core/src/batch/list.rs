@@ -37,12 +37,16 @@ pub(super) fn lists(item: &LogicalType, array: &ArrayRef, reading: Reading) -> R
 /// The items without those that belong to no list, as one under a null does, and where each list begins.
 fn own_items(lists: &ListArray) -> Result<(ArrayRef, OffsetBuffer<i32>)> {
     let offsets = lists.value_offsets();
-    let (first, end) = (offsets[0], offsets[lists.len()]);
+    // The offsets of lists without items may point anywhere.
+    let (first, end) = match (offsets[0], offsets[lists.len()]) {
+        (first, end) if first == end => (0, 0),
+        span => span,
+    };
     let hidden = (0..lists.len()).any(|row| lists.is_null(row) && lists.value_length(row) > 0);
     if !hidden {
         let length = (end - first).cast_unsigned() as usize;
         let items = lists.values().slice(first.cast_unsigned() as usize, length);
-        let starts: Vec<i32> = offsets.iter().map(|offset| offset - first).collect();
+        let starts: Vec<i32> = offsets.iter().map(|offset| offset - offsets[0]).collect();
         return Ok((items, OffsetBuffer::new(ScalarBuffer::from(starts))));
     }
     let valid = (0..lists.len()).filter(|&row| lists.is_valid(row));

@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, UInt64Type};
-use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, StringArray, new_null_array};
-use arrow_cast::cast;
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, PrimitiveArray, RecordBatch, new_null_array};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, Field};
 
+use super::document::{documents, unsigned};
 use super::list::lists;
 use super::rows::null;
-use super::temporal::{dates, dates_of_midnights, durations, midnights, times, timestamps};
+use super::temporal::{dates, dates_of_midnights, durations, intervals, midnights, times, timestamps};
+use super::text::{check_choices, check_texts, texts_of_json};
 use super::{ColumnBuilder, Given, Presence, Reading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ColumnSchema, TableSchema};
-use crate::types::{LogicalType, canonical_json, check_choice, check_text, render_decimal, wrong_type};
+use crate::types::{LogicalType, pow10, render_decimal, too_many_digits, wrong_type};
 use crate::value::{Raw, Value};
 
 /// Checks `input` against the table and returns its rows in the table's types and column order.
@@ -35,7 +37,8 @@ pub fn normalise(table: &TableSchema, input: &RecordBatch, reading: Reading, fir
         let filled = table.is_filled(at);
         let (array, presence) = match input.column_by_name(&column.name) {
             Some(array) => {
-                let array = given(table, column, array, filled, reading);
+                let array = extended(input, &column.name, array)?;
+                let array = given(table, column, &array, filled, reading);
                 let array = array.map_err(|error| place(error, column, first_row))?;
                 let presence = if filled { not_null(&array) } else { Presence::All };
                 (array, presence)
@@ -58,6 +61,15 @@ pub fn normalise_column(
 ) -> Result<ArrayRef> {
     let column = &table.columns[at];
     given(table, column, array, table.is_filled(at), reading).map_err(|error| place(error, column, first_row))
+}
+
+/// The column with the meaning that its extension type gives it; that of all others is the one of their storage.
+fn extended(input: &RecordBatch, name: &str, array: &ArrayRef) -> Result<ArrayRef> {
+    let field = input.schema_ref().field_with_name(name).ok();
+    match field.and_then(Field::extension_type_name) {
+        Some("arrow.bool8") => recast(array, &DataType::Boolean),
+        _ => Ok(Arc::clone(array)),
+    }
 }
 
 /// A null in a column that DataFlow fills is as good as absent.
@@ -146,6 +158,7 @@ pub(super) fn convert(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> R
         (LogicalType::Decimal { precision, scale }, D::Decimal128(p, s))
             if *s == scale.cast_signed() && p <= precision =>
         {
+            check_digits(ty, array, *precision)?;
             retype::<Decimal128Type>(array, &ty.arrow())
         }
         (LogicalType::Text { max_length }, D::Utf8) => check_texts(array, *max_length),
@@ -160,12 +173,13 @@ pub(super) fn convert(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> R
         (LogicalType::Date, D::Timestamp(unit, None)) => dates_of_midnights(array, *unit),
         (LogicalType::Time, D::Time32(_) | D::Time64(_)) => times(array),
         (LogicalType::Duration, D::Duration(unit)) => durations(array, *unit),
+        (LogicalType::Duration, D::Interval(unit)) => intervals(array, *unit),
         (LogicalType::Choice { values }, D::Utf8) => check_choices(array, values),
-        (LogicalType::Json, D::Utf8) => documents(array),
+        (LogicalType::Json, D::Utf8) => texts_of_json(array),
         (LogicalType::Choice { .. } | LogicalType::Json, D::LargeUtf8 | D::Utf8View) => {
             convert(ty, &recast(array, &D::Utf8)?, reading)
         }
-        (LogicalType::Json, other) => Err(no_document(other)),
+        (LogicalType::Json, _) => documents(array, reading),
         (
             LogicalType::List { item },
             D::List(_) | D::LargeList(_) | D::FixedSizeList(..) | D::ListView(_) | D::LargeListView(_),
@@ -175,8 +189,11 @@ pub(super) fn convert(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> R
 }
 
 pub(super) fn recast(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef> {
-    cast(array, ty).map_err(|error| {
-        Error::new(ErrorKind::UnsupportedData, format!("cannot read Arrow {}: {error}", array.data_type()))
+    // A cast that is not safe refuses what it cannot hold; a safe one would make it null.
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(array, ty, &options).map_err(|_| {
+        let message = format!("Arrow {} cannot be read as {ty}", array.data_type());
+        Error::new(ErrorKind::UnsupportedData, message).hint("cast the column first, or give fewer rows at a time")
     })
 }
 
@@ -184,6 +201,16 @@ pub(super) fn recast(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef> {
 fn retype<T: arrow_array::ArrowPrimitiveType>(array: &ArrayRef, ty: &DataType) -> Result<ArrayRef> {
     let typed = array.as_primitive::<T>().clone();
     Ok(Arc::new(typed.with_data_type(ty.clone())))
+}
+
+/// A producer may hand over digits that its own type does not hold.
+fn check_digits(ty: &LogicalType, array: &ArrayRef, precision: u8) -> Result<()> {
+    let (digits, most) = (array.as_primitive::<Decimal128Type>(), pow10(precision).unsigned_abs());
+    let long = |row: &usize| digits.is_valid(*row) && digits.value(*row).unsigned_abs() >= most;
+    match (0..digits.len()).find(long) {
+        None => Ok(()),
+        Some(row) => Err(at_row(too_many_digits(ty), row)),
+    }
 }
 
 fn check_floats(array: &ArrayRef, reading: Reading) -> Result<ArrayRef> {
@@ -200,68 +227,6 @@ fn check_floats(array: &ArrayRef, reading: Reading) -> Result<ArrayRef> {
         }
     }
     Ok(Arc::clone(array))
-}
-
-/// Scans the whole value buffer at once and looks at single rows only when something is found.
-fn check_texts(array: &ArrayRef, max_length: Option<u32>) -> Result<ArrayRef> {
-    let texts = array.as_string::<i32>();
-    let offsets = texts.value_offsets();
-    let (first, last) = (offsets[0].cast_unsigned() as usize, offsets[texts.len()].cast_unsigned() as usize);
-    let bytes = &texts.value_data()[first..last];
-    check_utf8(texts, bytes, first)?;
-    if memchr::memchr(0, bytes).is_some() || max_length.is_some() {
-        for (row, text) in texts.iter().enumerate() {
-            check_text(text.unwrap_or(""), max_length).map_err(|error| at_row(error, row))?;
-        }
-    }
-    Ok(Arc::clone(array))
-}
-
-/// A producer behind the C data interface may hand over bytes that are not UTF-8: a `str` of them is undefined behaviour.
-fn check_utf8(texts: &StringArray, bytes: &[u8], first: usize) -> Result<()> {
-    let bad = || Error::new(ErrorKind::WrongType, "text is not valid UTF-8").hint("use a bytes field");
-    if bytes.is_ascii() {
-        return Ok(());
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let at = first + error.valid_up_to();
-        let row = texts.value_offsets().partition_point(|&offset| offset.cast_unsigned() as usize <= at);
-        at_row(bad(), row.saturating_sub(1))
-    })?;
-    match texts
-        .value_offsets()
-        .iter()
-        .position(|&offset| !text.is_char_boundary(offset.cast_unsigned() as usize - first))
-    {
-        Some(row) => Err(at_row(bad(), row.saturating_sub(1))),
-        None => Ok(()),
-    }
-}
-
-fn check_choices(array: &ArrayRef, values: &[Box<str>]) -> Result<ArrayRef> {
-    check_texts(array, None)?;
-    for (row, text) in array.as_string::<i32>().iter().enumerate() {
-        if let Some(text) = text {
-            check_choice(text, values).map_err(|error| at_row(error, row))?;
-        }
-    }
-    Ok(Arc::clone(array))
-}
-
-/// JSON text of any form becomes canonical; the text `null` is null.
-fn documents(array: &ArrayRef) -> Result<ArrayRef> {
-    check_texts(array, None)?;
-    let mut builder = ColumnBuilder::new(&LogicalType::Json, array.len());
-    for (row, text) in array.as_string::<i32>().iter().enumerate() {
-        let document = text.map_or(Ok(Value::Null), canonical_json).map_err(|error| at_row(error, row))?;
-        builder.append(&document)?;
-    }
-    Ok(builder.finish())
-}
-
-fn no_document(ty: &DataType) -> Error {
-    Error::new(ErrorKind::UnsupportedData, format!("a JSON field cannot be read from Arrow {ty}"))
-        .hint("give the column as JSON text, or the rows as dicts")
 }
 
 fn value_by_value(ty: &LogicalType, array: &ArrayRef, reading: Reading) -> Result<ArrayRef> {
@@ -297,10 +262,7 @@ fn raw_at<'a>(ty: &LogicalType, array: &'a dyn Array, row: usize) -> Result<Raw<
     Ok(match array.data_type() {
         DataType::Boolean => Raw::Bool(array.as_boolean().value(row)),
         DataType::Int64 => Raw::Int(array.as_primitive::<Int64Type>().value(row)),
-        DataType::UInt64 => {
-            let value = array.as_primitive::<UInt64Type>().value(row);
-            i64::try_from(value).map_or_else(|_| Raw::BigInt(value.to_string().into()), Raw::Int)
-        }
+        DataType::UInt64 => unsigned(array.as_primitive::<UInt64Type>().value(row)),
         DataType::Float64 => Raw::Float(array.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(_, scale) => {
             let value = array.as_primitive::<Decimal128Type>().value(row);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Date64Type, DurationMicrosecondType, DurationMillisecondType,
-    DurationNanosecondType, DurationSecondType, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
-    Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
+    DurationNanosecondType, DurationSecondType, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalYearMonthType,
+    Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_buffer::{IntervalDayTime, IntervalMonthDayNano};
+use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 
 use super::normalise::at_row;
 use crate::error::{Error, ErrorKind, Result};
@@ -108,6 +109,43 @@ pub(super) fn durations(array: &ArrayRef, unit: TimeUnit) -> Result<ArrayRef> {
     Ok(Arc::new(us))
 }
 
+/// Intervals of days and parts of a second; a day has 24 hours, as in a timedelta.
+pub(super) fn intervals(array: &ArrayRef, unit: IntervalUnit) -> Result<ArrayRef> {
+    let us: PrimitiveArray<DurationMicrosecondType> = match unit {
+        IntervalUnit::YearMonth => from_parts(array.as_primitive::<IntervalYearMonthType>(), |months| (months, 0, 0))?,
+        IntervalUnit::DayTime => {
+            let parts = |value: IntervalDayTime| (0, value.days, i64::from(value.milliseconds) * 1_000_000);
+            from_parts(array.as_primitive::<IntervalDayTimeType>(), parts)?
+        }
+        IntervalUnit::MonthDayNano => {
+            let parts = |value: IntervalMonthDayNano| (value.months, value.days, value.nanoseconds);
+            from_parts(array.as_primitive::<IntervalMonthDayNanoType>(), parts)?
+        }
+    };
+    Ok(Arc::new(us))
+}
+
+/// Microseconds of `(months, days, nanoseconds)`.
+fn from_parts<T: ArrowPrimitiveType>(
+    values: &PrimitiveArray<T>,
+    parts: impl Fn(T::Native) -> (i32, i32, i64),
+) -> Result<PrimitiveArray<DurationMicrosecondType>> {
+    let microseconds = |value| match parts(value) {
+        (0, _, ns) if ns % 1000 != 0 => Err(sub_microsecond(&LogicalType::Duration)),
+        (0, days, ns) => {
+            let days = i64::from(days).checked_mul(DAY_US);
+            days.and_then(|days| days.checked_add(ns / 1000)).ok_or_else(long_duration)
+        }
+        _ => Err(Error::new(ErrorKind::WrongType, "an interval with months has no fixed length")
+            .hint("give a timedelta as days and parts of a day")),
+    };
+    let mut found = Vec::with_capacity(values.len());
+    for (row, value) in values.iter().enumerate() {
+        found.push(value.map(microseconds).transpose().map_err(|error| at_row(error, row))?);
+    }
+    Ok(found.into())
+}
+
 fn check_each<T: ArrowPrimitiveType>(
     values: &PrimitiveArray<T>,
     check: impl Fn(T::Native) -> Result<()>,
@@ -179,6 +217,28 @@ mod tests {
         assert_eq!(refused(dates(&array(Date64Array::from(vec![0, far])))), (ErrorKind::OutOfRange, second.clone()));
         let late = TimestampNanosecondArray::from(vec![0, 1000]);
         assert_eq!(refused(dates_of_midnights(&array(late), TimeUnit::Nanosecond)), (ErrorKind::WrongType, second));
+    }
+
+    #[test]
+    fn intervals_without_months_are_durations() {
+        let day_us = 86_400_000_000;
+        let array_of = |parts: &[(i32, i32, i64)]| {
+            let values = parts.iter().map(|&(months, days, ns)| IntervalMonthDayNano::new(months, days, ns));
+            array(PrimitiveArray::<IntervalMonthDayNanoType>::from_iter_values(values))
+        };
+        let found = intervals(&array_of(&[(0, -1, 1000)]), IntervalUnit::MonthDayNano).unwrap();
+        assert_eq!(found.as_primitive::<DurationMicrosecondType>().value(0), 1 - day_us);
+        let days = PrimitiveArray::<IntervalDayTimeType>::from_iter_values([IntervalDayTime::new(1, -1)]);
+        let found = intervals(&array(days), IntervalUnit::DayTime).unwrap();
+        assert_eq!(found.as_primitive::<DurationMicrosecondType>().value(0), day_us - 1000);
+        for (parts, kind) in [
+            ((1, 0, 0), ErrorKind::WrongType),
+            ((0, 0, 1), ErrorKind::OutOfRange),
+            ((0, i32::MAX, 0), ErrorKind::OutOfRange),
+        ] {
+            let second = (kind, "[1]".to_owned());
+            assert_eq!(refused(intervals(&array_of(&[(0, 0, 0), parts]), IntervalUnit::MonthDayNano)), second);
+        }
     }
 
     #[test]

@@ -17,9 +17,21 @@ pub(super) fn accept(raw: &Raw<'_>, precision: u8, scale: u8) -> Result<Value<'s
     };
     match digits {
         Parsed::Exact(value) => Ok(Value::Decimal(value)),
-        Parsed::TooMany => Err(Error::new(ErrorKind::TooManyDigits, format!("more digits than a {} holds", ty.name()))
-            .hint("round the value yourself, or declare Precision(digits, scale) on the field")),
+        Parsed::TooMany => Err(too_many_digits(&ty)),
         Parsed::Unreadable => Err(unreadable(&ty)),
+    }
+}
+
+pub(crate) fn too_many_digits(ty: &LogicalType) -> Error {
+    Error::new(ErrorKind::TooManyDigits, format!("more digits than a {} holds", ty.name()))
+        .hint("round the value yourself, or declare Precision(digits, scale) on the field")
+}
+
+/// The integer that digits stand for, if they stand for one of at most 38 digits.
+pub(super) fn integral(digits: &str) -> Option<i128> {
+    match parse(digits, 38, 0) {
+        Parsed::Exact(value) => Some(value),
+        Parsed::TooMany | Parsed::Unreadable => None,
     }
 }
 

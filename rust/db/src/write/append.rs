@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
-use dataflow_core::batch::{check_rows, normalise_column};
+use dataflow_core::batch::{batch_bytes, check_rows, normalise_column};
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::plan::{Plan, Scope, ScopedPlan};
 use dataflow_core::schema::{TableSchema, arrow_field};
@@ -103,7 +103,7 @@ fn batch_of(scoped: &ScopedPlan) -> Result<&RecordBatch> {
 }
 
 /// The key column of all rows, where the caller gave one and the table could generate it.
-fn rows_keys(table: &TableSchema, rows: &Rows) -> Result<Vec<ArrayRef>> {
+pub(super) fn rows_keys(table: &TableSchema, rows: &Rows) -> Result<Vec<ArrayRef>> {
     let Some(at) = table.automatic_key() else {
         return Ok(Vec::new());
     };
@@ -129,6 +129,7 @@ impl Writer<'_> {
         if append.keys.needs_order(self.dialect.as_ref()) {
             return Box::pin(self.append_in_two(session, append)).await;
         }
+        let before = self.last_key(session, &append.keys).await?;
         append.keys.prepare(session, self.dialect.as_ref(), &append.table, &self.limits).await?;
         let copy = self.db.bulk_form() == BulkForm::Copy && append.rows.count() > 1 && !append.return_rows;
         let (inserted, rows) =
@@ -137,6 +138,7 @@ impl Writer<'_> {
         if inserted != given {
             return Err(Error::internal(format!("{given} rows were given and the server counted {inserted}")));
         }
+        self.note_generated(session, &append.keys, before).await?;
         let known = rows.as_ref().or_else(|| append.rows.with_keys(&append.table));
         let changed = vec![Changed::new("insert", inserted, &append.table, known)];
         Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, replayed: false })
@@ -244,8 +246,7 @@ fn split_by_bytes(batch: RecordBatch, most: u64) -> Vec<RecordBatch> {
     let mut todo = vec![batch];
     let mut parts = Vec::new();
     while let Some(batch) = todo.pop() {
-        let bytes: usize =
-            batch.columns().iter().filter_map(|array| array.to_data().get_slice_memory_size().ok()).sum();
+        let bytes = batch_bytes(&batch);
         let rows = batch.num_rows();
         if rows > 1 && u64::try_from(bytes).unwrap_or(u64::MAX) > most {
             todo.push(batch.slice(rows / 2, rows - rows / 2));

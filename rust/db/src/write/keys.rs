@@ -53,6 +53,11 @@ impl KeyWork {
         work
     }
 
+    /// Whether the database or our counter gives keys to rows of it.
+    pub const fn generates(&self) -> bool {
+        self.missing > 0
+    }
+
     /// Whether rows with a key have to be stored before those without: a database that counts by itself would give a
     /// key that a later row of the data brings.
     pub fn needs_order(&self, dialect: &dyn Dialect) -> bool {
@@ -210,7 +215,7 @@ fn fill_uuids(table: &TableSchema, batch: &RecordBatch) -> Result<RecordBatch> {
     replace_key(table, batch, Arc::new(keys.finish()))
 }
 
-fn key_name(table: &TableSchema) -> Result<&str> {
+pub(super) fn key_name(table: &TableSchema) -> Result<&str> {
     let name = table.sole_key().map(|key| key.name.as_str());
     name.ok_or_else(|| Error::internal("an automatic key of several columns"))
 }

@@ -64,7 +64,8 @@ impl Writer<'_> {
     fn ledger(&self) -> Writer<'_> {
         let table = Arc::clone(&self.db.ledger().schema);
         let scope = Scope { tenant: None, labels: self.scope.labels.clone() };
-        Writer { table, scope, dialect: Arc::clone(&self.dialect), limits: self.limits.clone(), load: None, ..*self }
+        let (dialect, limits) = (Arc::clone(&self.dialect), self.limits.clone());
+        Writer { table, scope, dialect, limits, load: None, part: None, ..*self }
     }
 
     /// Begins an entry, or tells how it ended before; in the transaction of what is to be done.

@@ -25,6 +25,16 @@ pub struct SeenKeys {
     rows: HashMap<[u8; 12], [u8; 4]>,
     low: RandomState,
     high: RandomState,
+    generated: Option<Generated>,
+}
+
+/// Where the keys lie that the database has generated for a load; those of others may lie there too.
+#[derive(Clone, Copy)]
+struct Generated {
+    /// The number of the first row of the first piece that had some.
+    first: usize,
+    above: i64,
+    most: i64,
 }
 
 impl SeenKeys {
@@ -72,6 +82,23 @@ impl Part {
             repeats[row] = before.is_some();
         }
         Ok(repeats)
+    }
+}
+
+impl Part {
+    /// Notes that keys above one and up to another were generated for this piece.
+    pub(super) fn note_generated(&self, above: i64, most: i64) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.generated = Some(match seen.generated {
+            None => Generated { first: self.first, above, most },
+            Some(known) => Generated { above: known.above.min(above), most: known.most.max(most), ..known },
+        });
+    }
+
+    /// Whether a row of an earlier piece may have been given the key.
+    pub(super) fn may_have_generated(&self, key: i64) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.generated.is_some_and(|known| known.first < self.first && (known.above + 1..=known.most).contains(&key))
     }
 }
 

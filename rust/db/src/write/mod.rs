@@ -3,6 +3,7 @@
 mod append;
 mod change;
 mod counts;
+mod generated;
 mod input;
 mod keys;
 mod ledger;
@@ -43,7 +44,7 @@ const ATTEMPTS: u32 = 10;
 /// What is to be written.
 pub enum Write {
     /// New rows.
-    Append { rows: Rows, return_rows: bool },
+    Append { rows: Rows, return_rows: bool, part: Option<Part> },
     /// Rows that are inserted or, where `conflict_on` finds them, updated or left.
     Upsert {
         rows: Rows,
@@ -84,6 +85,17 @@ impl Write {
     const fn only_adds(&self) -> bool {
         matches!(self, Write::Append { .. } | Write::Upsert { on_match: OnMatch::Ignore | OnMatch::Refuse, .. })
     }
+
+    /// Where its rows are only some of what a load brings.
+    fn part(&self) -> Option<&Part> {
+        match self {
+            Write::Append { part, .. }
+            | Write::Upsert { part, .. }
+            | Write::UpdateRows { part, .. }
+            | Write::DeleteRows { part, .. } => part.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl Database {
@@ -110,6 +122,8 @@ impl Database {
             Some(_) => Some(write.input_hash(schema, &context.cancel).await?),
             None => None,
         };
+        generated::check(schema, &write)?;
+        let part = write.part().cloned();
         let mut job = Job::new(schema, &context.scope(), write, now)?;
         if context.transaction.as_ref().is_some_and(|transaction| transaction.read_only()) {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
@@ -130,6 +144,7 @@ impl Database {
             now,
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
             load: None,
+            part,
         };
         writer.load = load_id.zip(input).map(|(key, input)| Load::new(&writer, key, input)).transpose()?;
         match &context.transaction {
@@ -162,7 +177,7 @@ enum Job {
 impl Job {
     fn new(table: &Arc<TableSchema>, scope: &Scope, write: Write, now: i64) -> Result<Self> {
         match write {
-            Write::Append { rows, return_rows } => {
+            Write::Append { rows, return_rows, .. } => {
                 Append::new(table, scope, rows, return_rows, now, None).map(Job::Append)
             }
             write @ (Write::Upsert { .. } | Write::UpdateRows { .. }) => {
@@ -194,6 +209,8 @@ struct Writer<'a> {
     snapshot: bool,
     /// Where the write is to happen once.
     load: Option<Load>,
+    /// Where the rows are only some of what a load brings.
+    part: Option<Part>,
 }
 
 impl Writer<'_> {
@@ -228,7 +245,7 @@ impl Writer<'_> {
     /// One statement commits by itself; more share a transaction.
     async fn run_and_commit(&self, session: &mut Session, job: &mut Job) -> Result<Written> {
         let result = match job {
-            Job::Append(append) if self.load.is_none() && append.is_one_statement(self.dialect.as_ref()) => {
+            Job::Append(append) if self.is_one_statement(append) => {
                 let result = self.append(session, append, Effect::Write).await;
                 return self.told(result, || append.expected());
             }
@@ -256,6 +273,11 @@ impl Writer<'_> {
                 Err(error.outcome(Outcome::RolledBack))
             }
         }
+    }
+
+    fn is_one_statement(&self, append: &Append) -> bool {
+        let alone = self.load.is_none() && self.part.is_none();
+        alone && append.is_one_statement(self.dialect.as_ref())
     }
 
     /// A unique violation under the model's own name of the constraint, whatever the database calls it.

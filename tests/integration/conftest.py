@@ -1,0 +1,24 @@
+"""What several files of these tests share."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from dataflow import DataFlow, Table
+from tests.database import Database
+from tests.integration.layouts import Laid
+
+
+@pytest.fixture(scope="module")
+def layouts(database: Database) -> Iterator[Table[Any]]:
+    with closing(DataFlow(database.url)) as db:
+        yield db.table(db.model(Laid))
+
+
+@pytest.fixture
+def laid(layouts: Table[Any]) -> Table[Any]:
+    """The table of `Laid`, empty."""
+    layouts.bulk_delete(all_rows=True)
+    return layouts
