@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arrow::{self, Reader};
 use crate::error::{OrRaise, to_py};
+use crate::load::SharedLoad;
 use crate::model::Model;
 use crate::raw;
 use crate::runtime::{Running, process};
@@ -28,6 +29,8 @@ pub struct Input {
     form: Form,
     /// Where it is only some of what a load brings.
     pub part: Option<Part>,
+    /// The load whose piece it is, and whether it is the last one.
+    pub load: Option<(SharedLoad, bool)>,
 }
 
 enum Form {
@@ -55,17 +58,17 @@ impl Input {
         let py = data.py();
         if let Ok(rows) = data.cast::<PyList>() {
             let given = read_rows(model, rows, reading, named)?;
-            return Ok(Input { form: Form::Piece(PieceRows::Given(given)), part: None });
+            return Ok(Input { form: Form::Piece(PieceRows::Given(given)), part: None, load: None });
         }
         if let Ok(piece) = data.cast::<PyPiece>() {
             let piece = piece.get();
-            return Ok(Input { form: Form::Piece(piece.rows.clone()), part: piece.part() });
+            return Ok(Input { form: Form::Piece(piece.rows.clone()), part: piece.part(), load: piece.load() });
         }
         let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
         let (reader, running) = (arrow::reader(&capsule)?, process(py)?.running());
         let made = made_of(model, &reader.schema());
         let reading = Reading { nan_is_null, ..reading };
-        Ok(Input { form: Form::Stream { reader, reading, running, made }, part: None })
+        Ok(Input { form: Form::Stream { reader, reading, running, made }, part: None, load: None })
     }
 
     /// The rows, once an Arrow stream has come to its end.

@@ -139,7 +139,7 @@ impl Writer<'_> {
         }
         let known = rows.as_ref().or_else(|| append.rows.with_keys(&append.table));
         let changed = vec![Changed::new("insert", inserted, &append.table, known)];
-        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, replayed: false })
+        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
     /// The rows that give their keys, and then the others.
@@ -161,7 +161,7 @@ impl Writer<'_> {
         };
         let inserted = given.rows() as u64;
         let changed = vec![Changed::new("insert", inserted, table, rows.as_ref())];
-        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, replayed: false })
+        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
     async fn copy(&self, session: &mut Session, append: &Append) -> Result<u64> {

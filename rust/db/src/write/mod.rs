@@ -8,7 +8,9 @@ mod keys;
 mod ledger;
 mod load;
 mod merge;
+mod piece;
 mod rows;
+mod run;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use arrow_array::RecordBatch;
 use dataflow_core::batch::Given;
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::filter::Filter;
-use dataflow_core::ledger::EntryKey;
+use dataflow_core::ledger::State;
 use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
 use dataflow_core::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection};
 use dataflow_core::schema::TableSchema;
@@ -27,9 +29,10 @@ use tokio::time::Instant;
 use self::append::Append;
 use self::counts::Changed;
 pub use self::counts::Counts;
-use self::ledger::Load;
+use self::ledger::Step;
 pub use self::load::{Part, SeenKeys};
 pub use self::rows::Rows;
+pub use self::run::{LoadPiece, LoadRun};
 use crate::context::Context;
 use crate::database::{Database, Table};
 use crate::driver::{Access, Reply};
@@ -41,6 +44,7 @@ use crate::session::{Effect, GRACE, Limits, Session};
 const ATTEMPTS: u32 = 10;
 
 /// What is to be written.
+#[derive(Clone)]
 pub enum Write {
     /// New rows.
     Append { rows: Rows, return_rows: bool },
@@ -77,6 +81,8 @@ pub struct Written {
     /// Whether it was done before under its load id, and nothing was written now.
     pub replayed: bool,
     changed: Vec<Changed>,
+    /// What the ledger says, where it is not what was expected: then nothing was written.
+    elsewhere: Option<State>,
 }
 
 impl Write {
@@ -96,7 +102,7 @@ impl Database {
         &self,
         table: &Table,
         write: Write,
-        load_id: Option<EntryKey>,
+        load: Option<LoadPiece>,
         context: &Context,
     ) -> Result<Written> {
         let schema = &table.schema;
@@ -105,23 +111,28 @@ impl Database {
             return Err(Error::new(ErrorKind::AppendOnly, format!("the rows of {} are never changed", schema.model))
                 .hint("its model says append_only: only new rows are taken"));
         }
+        match load {
+            None => self.write_step(table, write, None, context).await,
+            Some(piece) => Box::pin(self.write_piece(table, write, &piece, context)).await,
+        }
+    }
+
+    /// One attempt, which leaves nothing behind where the ledger says that another step is the next one.
+    async fn write_step(&self, table: &Table, write: Write, step: Option<Step>, context: &Context) -> Result<Written> {
+        let schema = &table.schema;
         let now = context.now_us();
-        let input = match &load_id {
-            Some(_) => Some(write.input_hash(schema, &context.cancel).await?),
-            None => None,
-        };
         let mut job = Job::new(schema, &context.scope(), write, now)?;
         if context.transaction.as_ref().is_some_and(|transaction| transaction.read_only()) {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
         }
         self.make_ready(table, context).await?;
-        match (&load_id, job.without_rows(schema)) {
+        match (&step, job.without_rows(schema)) {
             (Some(_), _) => self.make_ready(self.ledger(), context).await?,
             (None, Some(nothing)) => return Ok(nothing),
             (None, None) => {}
         }
         let limits = context.limits();
-        let mut writer = Writer {
+        let writer = Writer {
             db: self,
             table: Arc::clone(schema),
             scope: context.scope(),
@@ -129,9 +140,8 @@ impl Database {
             limits,
             now,
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
-            load: None,
+            step,
         };
-        writer.load = load_id.zip(input).map(|(key, input)| Load::new(&writer, key, input)).transpose()?;
         match &context.transaction {
             Some(transaction) => {
                 let mut held = transaction.hold(&writer.limits).await?;
@@ -193,7 +203,7 @@ struct Writer<'a> {
     /// Whether the transaction sees the past: rows that others have added since do not show.
     snapshot: bool,
     /// Where the write is to happen once.
-    load: Option<Load>,
+    step: Option<Step>,
 }
 
 impl Writer<'_> {
@@ -228,7 +238,7 @@ impl Writer<'_> {
     /// One statement commits by itself; more share a transaction.
     async fn run_and_commit(&self, session: &mut Session, job: &mut Job) -> Result<Written> {
         let result = match job {
-            Job::Append(append) if self.load.is_none() && append.is_one_statement(self.dialect.as_ref()) => {
+            Job::Append(append) if self.step.is_none() && append.is_one_statement(self.dialect.as_ref()) => {
                 let result = self.append(session, append, Effect::Write).await;
                 return self.told(result, || append.expected());
             }
@@ -241,7 +251,7 @@ impl Writer<'_> {
         };
         match result {
             // Nothing was written: a rollback ends it as well, and has no outcome that could be unknown.
-            Ok(written) if written.replayed => {
+            Ok(written) if written.elsewhere.is_some() => {
                 rollback(session, &self.limits).await.ok();
                 Ok(written)
             }
@@ -283,9 +293,9 @@ impl Writer<'_> {
     }
 
     async fn run(&self, session: &mut Session, job: &mut Job, effect: Effect) -> Result<Written> {
-        match &self.load {
+        match &self.step {
             None => self.run_job(session, job, effect).await,
-            Some(load) => Box::pin(self.run_once(session, job, load)).await,
+            Some(step) => Box::pin(self.run_once(session, job, step)).await,
         }
     }
 
