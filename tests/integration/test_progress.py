@@ -141,7 +141,7 @@ def test_a_cancel_while_the_end_is_told_says_that_the_rows_are_committed(items: 
                 await asyncio.Event().wait()
 
         task = asyncio.create_task(items.abulk_create(form(list(rows())), progress=tell, **options))
-        await told.wait()
+        await asyncio.wait_for(told.wait(), 20)
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
