@@ -2,7 +2,7 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, final
+from typing import Any, Generic, Self, TypeAlias, TypeVar, final
 
 from typing_extensions import CapsuleType
 
@@ -13,6 +13,7 @@ __all__ = [
     "Buffer",
     "Engine",
     "Events",
+    "Load",
     "Operation",
     "Piece",
     "Stream",
@@ -79,7 +80,7 @@ class Engine:
         self, isolation: str | None, read_only: bool, timeout_s: float | None, labels: _Labels | None
     ) -> Operation[Transaction]: ...
     def capabilities(self) -> Operation[dict[str, object]]: ...
-    def prune_ledger(self, older_than: int, caller: _Caller) -> Operation[int]:
+    def prune_ledger(self, older_than: int, unfinished: bool, caller: _Caller) -> Operation[int]:
         """Forgets what was done more than so many microseconds ago; how many entries it were."""
 
     def close(self) -> Operation[None]: ...
@@ -176,18 +177,35 @@ class Table:
         bytes: int,
         keys: bool,
         defaults: bool,
+        load: Load | None,
     ) -> Buffer:
         """Pieces of so many rows or bytes; `convert` gets the number of an item that is no dict, and the item.
+
 
         `defaults` says whether absent fields get theirs.
         """
 
-    def stream(self, data: _Arrow, rows: int, bytes: int, keys: bool, defaults: bool) -> Stream: ...
+    def stream(self, data: _Arrow, rows: int, bytes: int, keys: bool, defaults: bool, load: Load | None) -> Stream: ...
     def begin(self, changes: bool, labels: _Labels | None) -> Operation[Transaction]:
         """The transaction of a load; `changes` says whether it reads rows to change them."""
 
-    def ensure(self) -> Operation[None]:
-        """Makes the table if the schema mode says so; every other operation does it by itself."""
+    def ensure(self, named: bool) -> Operation[None]:
+        """Makes the table if the schema mode says so, and the ledger; every other operation does it by itself."""
+
+@final
+class Load:
+    """One run of a load with a load id, which its pieces have in common."""
+
+    def __new__(cls, resumable: bool) -> Self:
+        """`resumable`: whether each piece commits by itself, so that another run may go on after it."""
+
+    @property
+    def resumed_at(self) -> int | None:
+        """Rows that an earlier run had committed, after which this one went on."""
+
+    @property
+    def committed(self) -> int | None:
+        """Rows known to be committed, by whichever run; None before the ledger was looked at."""
 
 @final
 class Piece:

@@ -27,7 +27,7 @@ class DataFlowError(Exception):
         hint: How to mend it.
         outcome: How a write ended: `committed`, `rolled back` or `unknown`; None where nothing was written. A load in
             chunks of which some stay is `committed`, and `rows_done` tells how many rows.
-        rows_done: Rows of a load in chunks that are committed and stay; None where there are no chunks.
+        rows_done: Rows of a load that are committed and stay; None where none are known to.
         where: `file:line` of the caller outside DataFlow; None where a loop or thread called it directly.
     """
 
@@ -83,7 +83,7 @@ class DataFlowError(Exception):
             ("sqlstate", self.sqlstate),
             ("constraint", self.constraint),
             ("outcome:", self.outcome),
-            ("stands:", None if self.rows_done is None else f"{self.rows_done} rows of earlier chunks are committed"),
+            ("stands:", None if self.rows_done is None else f"{self.rows_done} rows of the load are committed"),
             ("hint:", self.hint),
             ("more:", f"dataflow explain {self.code}" if self.code else None),
         ]

@@ -85,8 +85,8 @@ class Plan:
         return True
 
     def _arm(self, message: Message) -> None:
-        """Pipelined messages (Parse, Bind, Execute, Sync) count as one request: only a new statement disarms."""
+        """Pipelined messages (Parse, Bind, Execute, Sync) count as one request: only a new one disarms."""
         if self.cut.answer_to is not None and self.cut.answer_to(message):
             self._armed.add(message.connection)
-        elif message.type in {"Q", "P", "query", "prepare", "execute"}:
+        elif message.type in {"Q", "P", "query", "prepare", "execute", "ping"}:
             self._armed.discard(message.connection)

@@ -80,7 +80,7 @@ def test_an_error_tells_how_many_rows_stand(items: Table[Any], operation: str) -
     with pytest.raises(errors.WrongTypeError) as caught:
         calls[operation]()
     assert (caught.value.rows_done, caught.value.outcome) == (20, "committed")
-    assert "20 rows of earlier chunks are committed" in str(caught.value)
+    assert "20 rows of the load are committed" in str(caught.value)
     assert caught.value.path == ("keys[25].code" if operation == "delete" else "data[25].sku")
     left = {"create": 20, "upsert": 20, "update": 30, "delete": 10}
     assert items.count() == left[operation]
@@ -171,13 +171,3 @@ def test_a_node_whose_chunks_stand_says_so(items: Table[Any], awaited: bool) -> 
     assert caught.value.stands == ("load",)
     assert isinstance(caught.value.__cause__, errors.DataFlowError)
     assert (caught.value.__cause__.rows_done, items.count()) == (20, 20)
-
-
-@pytest.mark.parametrize("atomic", [True, False])
-def test_rows_under_a_load_id_come_at_once(items: Table[Any], atomic: bool) -> None:
-    with pytest.raises(errors.NotBuiltError) as caught:
-        items.bulk_create(rows(), chunk_rows=12, load_id="load", atomic=atomic)
-    assert (caught.value.path, items.count()) == ("load_id", 0)
-    for again in (False, True):
-        result = items.bulk_create(rows(), load_id="load")
-        assert (result.inserted, result.replayed, items.count()) == (30, again, 30)

@@ -1,11 +1,18 @@
-"""The examples: a workflow inside a script, a service and a notebook, each in a process of its own."""
+"""The examples: workflows inside a script, a service and a notebook, a load, each in a process of its own."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tests.database import Database
+from tests.integration import bare
+
+# Rows of the file, and those that are committed at least when the first run is killed.
+MEASUREMENTS, KILLED_AT = 120_000, 30_000
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 # What a notebook does: cells of one namespace, run on a loop that runs already; the value of the last line is shown, as
@@ -63,3 +70,23 @@ def test_cells_of_a_notebook_run_workflows_and_run_again(database: Database, tmp
         assert all(f">{node}<" in timings for node in ("store", "ReadingBulkUpsertNode", "warm", "ReadingListNode"))
         assert rows.count("Kyoto") == rows.count("Lima") == 1
         assert cities == "{'Kyoto': 72.5, 'Lima': 70.7}\n"
+
+
+def test_a_load_that_is_killed_goes_on_when_it_is_run_again(database: Database, tmp_path: Path) -> None:
+    values = pa.table({"sensor": range(MEASUREMENTS), "value": [n / 8 for n in range(MEASUREMENTS)]})
+    pq.write_table(values, tmp_path / "measurements.parquet")
+    program = str(EXAMPLES / "load.py")
+    environment = {**os.environ, "DATABASE_URL": database.url}
+    command = [sys.executable, "-W", "ignore", program]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if line == f"{KILLED_AT} rows\n":
+                break
+        first.kill()
+    *_, last = run(database, tmp_path, program).splitlines()
+    counted = bare.execute(database, 'SELECT count(*), count(DISTINCT "sensor") FROM "measurement"')
+    assert [tuple(row) for row in counted] == [(MEASUREMENTS, MEASUREMENTS)]
+    resumed = int(last.split(", ")[1].split()[0])
+    assert last == f"{MEASUREMENTS} rows, {resumed} of them by an earlier run"
+    assert KILLED_AT <= resumed < MEASUREMENTS

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -78,6 +79,89 @@ def test_an_awaited_load_awaits_its_progress(items: Table[Any]) -> None:
     with pytest.raises(errors.InvalidOptionError) as caught:
         items.bulk_create(rows(), chunk_rows=10, progress=tell)
     assert (caught.value.path, items.count()) == ("progress", 25)
+
+
+class Tells:
+    """Is called like a function, and awaited."""
+
+    async def __call__(self, at: LoadProgress) -> None:
+        raise AssertionError("never called")
+
+
+@pytest.mark.parametrize("options", [{}, {"chunk_rows": 10}, {"chunk_rows": 10, "atomic": False}])
+@pytest.mark.parametrize("form", [iter, list], ids=["stream", "whole"])
+def test_a_blocking_load_refuses_what_it_cannot_await_before_it_writes(
+    items: Table[Any], form: Any, options: dict[str, Any]
+) -> None:
+    async def tell(at: LoadProgress) -> None:
+        raise AssertionError("never called")
+
+    for function in (tell, Tells(), partial(tell)):
+        with pytest.raises(errors.InvalidOptionError) as caught:
+            items.bulk_create(form(list(rows())), progress=function, **options)
+        assert (caught.value.path, caught.value.rows_done, items.count()) == ("progress", None, 0)
+
+
+COMMITTED: dict[str, tuple[Any, dict[str, Any]]] = {
+    "rows in memory": (list, {}),
+    "one piece": (iter, {}),
+    "pieces": (iter, {"chunk_rows": 10}),
+    "chunks": (iter, {"chunk_rows": 10, "atomic": False}),
+    "a load": (iter, {"chunk_rows": 10, "load_id": "x"}),
+    "a load in chunks": (iter, {"chunk_rows": 10, "atomic": False, "load_id": "x"}),
+}
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+@pytest.mark.parametrize("kind", [LookupError, KeyboardInterrupt, errors.StaleRowError])
+def test_a_function_that_raises_after_the_commit_takes_nothing_back(
+    items: Table[Any], name: str, kind: type[BaseException]
+) -> None:
+    def tell(at: LoadProgress) -> None:
+        if at.done:
+            raise kind("no more")
+
+    form, options = COMMITTED[name]
+    with pytest.raises(kind) as caught:
+        items.bulk_create(form(list(rows())), progress=tell, **options)
+    assert (getattr(caught.value, "outcome", None), getattr(caught.value, "rows_done", None)) == ("committed", 25)
+    assert items.count() == 25
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_a_cancel_while_the_end_is_told_says_that_the_rows_are_committed(items: Table[Any], name: str) -> None:
+    form, options = COMMITTED[name]
+
+    async def main() -> BaseException:
+        told = asyncio.Event()
+
+        async def tell(at: LoadProgress) -> None:
+            if at.done:
+                told.set()
+                await asyncio.Event().wait()
+
+        task = asyncio.create_task(items.abulk_create(form(list(rows())), progress=tell, **options))
+        await asyncio.wait_for(told.wait(), 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return caught.value
+
+    error = asyncio.run(main())
+    assert (getattr(error, "outcome", None), getattr(error, "rows_done", None)) == ("committed", 25)
+    assert items.count() == 25
+
+
+@pytest.mark.parametrize("form", [iter, list], ids=["stream", "whole"])
+def test_in_a_transaction_nothing_is_said_to_be_committed(db: DataFlow, items: Table[Any], form: Any) -> None:
+    def tell(at: LoadProgress) -> None:
+        if at.done:
+            raise LookupError("no more")
+
+    with pytest.raises(LookupError) as caught, db.transaction():
+        items.bulk_create(form(list(rows())), chunk_rows=10, progress=tell)
+    assert not hasattr(caught.value, "rows_done")
+    assert items.count() == 0
 
 
 @pytest.mark.parametrize("at_rows", [10, 20, 25])

@@ -130,6 +130,20 @@ def test_the_time_of_a_node_ends_its_statement(scene: Scene, runtime: str, kind:
 
 
 @BOTH
+def test_a_run_in_a_transaction_of_the_caller_has_a_time_too(scene: Scene, runtime: str) -> None:
+    """Its part of the transaction is taken back; the caller's goes on."""
+    store, slow = write_node(scene, "blocking"), node(lambda: threading.Event().wait(0.5))
+    with scene.db.transaction():
+        execute(runtime, flow({"write": store}, source=scene.db), timeout=LONG_S, transaction=True)
+        workflow = flow({"write": store, "slow": slow}, ("write", "slow"), source=scene.db)
+        with pytest.raises(errors.WorkflowTimeoutError):
+            execute(runtime, workflow, timeout=0.3, transaction=True)
+        assert scene.table.count() == 1
+        scene.table.create(name="usable")
+    assert scene.table.count() == 2
+
+
+@BOTH
 @WRITERS
 @pytest.mark.parametrize("transaction", [False, True], ids=["alone", "in_one"])
 def test_the_time_of_a_run_ends_its_statements(scene: Scene, runtime: str, kind: str, transaction: bool) -> None:

@@ -53,7 +53,7 @@ def test_the_workflow_runs(tmp_path: Path) -> None:
 
 def test_what_is_quoted_is_what_runs() -> None:
     quoted = code_blocks((ROOT / "README.md").read_text(), "python")[5:]
-    assert len(quoted) == 2
+    assert len(quoted) == 3
     programs = [path.read_text() for path in sorted((ROOT / "tests/examples").glob("*.py"))]
     assert [block for block in quoted if not any(block in program for program in programs)] == []
 

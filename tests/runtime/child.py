@@ -92,6 +92,11 @@ class Child:
         """Whether its main thread waits for something."""
         return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
 
+    def kill(self) -> None:
+        """Ends it at once, as a power cut would."""
+        self._process.kill()
+        self._process.wait(timeout=5)
+
     def end(self) -> Ended:
         """Waits for the end of the process."""
         while self._process.poll() is None:

@@ -10,13 +10,15 @@ from dataflow.errors import DataFlowError
 from dataflow.query.activity import current
 
 if TYPE_CHECKING:
-    from asyncio import Future
+    from asyncio import AbstractEventLoop, Future
 
     from dataflow import _core
 
-__all__ = ["Apart", "Awaited", "Steps", "adrive", "arun", "drive", "run"]
+__all__ = ["Apart", "Awaited", "Steps", "adrive", "aend", "arun", "drive", "run"]
 
 _R = TypeVar("_R")
+# Seconds that the end of a transaction gets after a cancel, as other exchanges with a server do.
+_GRACE = 0.5
 
 
 def run(operation: _core.Operation[_R]) -> _R:
@@ -41,8 +43,7 @@ async def arun(operation: _core.Operation[_R]) -> _R:
     import asyncio
 
     loop, activity = asyncio.get_running_loop(), current.get()
-    done: Future[None] = loop.create_future()
-    operation.start(loop, done)
+    done = _begin(operation, loop)
     try:
         # `wait` leaves the future alone when the task is cancelled; awaiting the future itself would cancel it.
         await asyncio.wait([done])
@@ -60,19 +61,51 @@ async def arun(operation: _core.Operation[_R]) -> _R:
     return operation.take()
 
 
-async def _settle(done: Future[None]) -> None:
+async def aend(operation: _core.Operation[_R]) -> _R:
+    """Runs what ends a transaction that is given up: ended early, it would cost the connection.
+
+    A cancel waits for it, but no longer than half a second, and is raised when it has settled.
+    """
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+    done = _begin(operation, loop)
+    try:
+        await asyncio.wait([done])
+    except asyncio.CancelledError:
+        await _settle(done, until=loop.time() + _GRACE)
+        if not done.done():
+            operation.cancel()
+            await _settle(done)
+        with suppress(Exception):
+            operation.take()
+        raise
+    return operation.take()
+
+
+def _begin(operation: _core.Operation[Any], loop: AbstractEventLoop) -> Future[None]:
+    done: Future[None] = loop.create_future()
+    operation.start(loop, done)
+    return done
+
+
+async def _settle(done: Future[None], until: float | None = None) -> None:
     """Waits on through further cancels: the operation was told already and ends by itself within its bound."""
     import asyncio
 
+    loop = asyncio.get_running_loop()
     while not done.done():
+        left = None if until is None else until - loop.time()
+        if left is not None and left <= 0:
+            return
         try:
-            await asyncio.wait([done])
+            await asyncio.wait([done], timeout=left)
         except asyncio.CancelledError:
             continue
 
 
 class Apart(NamedTuple):
-    """A step that is no part of what may be cancelled: a rollback that ends early would cost the connection."""
+    """A step that is no part of what may be cancelled, as of `aend`."""
 
     operation: _core.Operation[Any]
 
@@ -127,4 +160,4 @@ def _take(step: Any) -> Any:
 async def _atake(step: Any) -> Any:
     if isinstance(step, Awaited):
         return await step.start()
-    return await arun(step.operation if isinstance(step, Apart) else step)
+    return await (aend(step.operation) if isinstance(step, Apart) else arun(step))

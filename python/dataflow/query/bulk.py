@@ -18,7 +18,8 @@ from dataflow.query.bulk_options import (
     refuse_beside,
 )
 from dataflow.query.handle import Filter, Handle
-from dataflow.query.load import Job, Written, load
+from dataflow.query.load import Job, load
+from dataflow.query.loaded import Loaded, Written
 from dataflow.query.result import BulkResult, Rows
 from dataflow.query.source import AnySource, Source, find_source
 from dataflow.query.writing import read_names
@@ -142,7 +143,7 @@ class Bulk(Handle[_T]):
         started = perf_counter()
         return self._result(await adrive(self._merge_many(data, options)), started, options.get("load_id"))
 
-    def _append_many(self, data: object, options: BulkCreateOptions) -> Steps[Written]:
+    def _append_many(self, data: object, options: BulkCreateOptions) -> Steps[Loaded]:
         read = read_options("bulk_create", BulkCreateOptions, options)
         if read["on_conflict"] == "error" and read["duplicates"] == "error":
             refuse_beside('on_conflict="error"', options, "conflict_on")
@@ -152,13 +153,13 @@ class Bulk(Handle[_T]):
             )
         return self._upsert(data, read)
 
-    def _merge_many(self, data: object, options: BulkUpsertOptions) -> Steps[Written]:
+    def _merge_many(self, data: object, options: BulkUpsertOptions) -> Steps[Loaded]:
         read = read_options("bulk_upsert", BulkUpsertOptions, options)
         if read["on_conflict"] != "update":
             refuse_beside(f'on_conflict="{read["on_conflict"]}"', options, "update_fields")
         return self._upsert(data, read)
 
-    def _upsert(self, data: object, read: dict[str, Any]) -> Steps[Written]:
+    def _upsert(self, data: object, read: dict[str, Any]) -> Steps[Loaded]:
         target = read_names(read["conflict_on"], "conflict_on")
         update = read_names(read.get("update_fields"), "update_fields")
         settings = (read["on_conflict"], read["duplicates"], update, read["return_rows"], False, read["load_id"])
@@ -167,14 +168,14 @@ class Bulk(Handle[_T]):
         )
         return self._load(data, read, job)
 
-    def _load(self, data: object, read: dict[str, Any], job: Job) -> Steps[Written]:
+    def _load(self, data: object, read: dict[str, Any], job: Job) -> Steps[Loaded]:
         cut = read["chunk_rows"] is not None or not read["atomic"]
         source = find_source(self._model, data, keys=job.keys, cut=cut)
         return load(self._core, source, job, self._here(), read)
 
     def _change_many(
         self, filter: Filter | None, updates: Mapping[str, Any] | None, data: object, options: BulkUpdateOptions
-    ) -> Steps[Written]:
+    ) -> Steps[Loaded]:
         read = read_options("bulk_update", BulkUpdateOptions, options)
         if data is not None:
             if filter is not None or updates is not None:
@@ -189,7 +190,9 @@ class Bulk(Handle[_T]):
             raise InvalidOptionError("bulk_update needs the new values", path="updates", hint=hint)
         refuse_beside("a filter", options, "on_missing", "duplicates", "return_rows", *OF_SOURCES)
         wanted = {} if filter is None else filter
-        return _once(self._core.update_matching(wanted, dict(updates), read["all_rows"], read["load_id"], self._here()))
+        return _whole(
+            self._core.update_matching(wanted, dict(updates), read["all_rows"], read["load_id"], self._here())
+        )
 
     def _remove_many(self, filter: Filter | None, keys: object, options: BulkDeleteOptions) -> Steps[Any]:
         read = read_options("bulk_delete", BulkDeleteOptions, options)
@@ -205,22 +208,27 @@ class Bulk(Handle[_T]):
             refuse_beside("dry_run", options, "max_affected", "load_id")
             return _once(self._core.count({} if filter is None else filter, read["hard"], self._here()))
         settings = (read["max_affected"], read["hard"], read["all_rows"], read["load_id"])
-        return _once(self._core.delete_matching({} if filter is None else filter, *settings, self._here()))
+        return _whole(self._core.delete_matching({} if filter is None else filter, *settings, self._here()))
 
-    def _result(self, written: Written | int, started: float, load_id: str | None = None) -> BulkResult:
+    def _result(self, loaded: Loaded | int, started: float, load_id: str | None = None) -> BulkResult:
         seconds = perf_counter() - started
-        if isinstance(written, int):
-            return BulkResult(matched=written, seconds=seconds)
-        counts, batch, replayed = written
-        rows = sum(count for name, count in counts.items() if name != "matched")
+        if isinstance(loaded, int):
+            return BulkResult(matched=loaded, seconds=seconds)
+        counts, batch, replayed = loaded.written
+        rows = sum(count for name, count in counts.items() if name != "matched") - loaded.resumed_at
         return BulkResult(
             **counts,
             load_id=load_id,
             seconds=seconds,
             rows_per_second=rows / seconds if seconds and not replayed else 0.0,
             replayed=replayed,
+            resumed_at=loaded.resumed_at,
             rows=None if batch is None else Rows(batch, self._cls),
         )
+
+
+def _whole(operation: _core.Operation[Written]) -> Steps[Loaded]:
+    return Loaded((yield from _once(operation)))
 
 
 def _once(operation: _core.Operation[_R]) -> Steps[_R]:

@@ -30,7 +30,8 @@ class _BulkOptions(TypedDict, total=False):
         reject_limit: Most rows that may be refused.
         load_id: Name under which the write happens once: a text of 1 to 255 characters, for each table and tenant.
             Running it again gives the result of the first run and writes nothing; with other rows, or in another
-            order, or with options that mean something else, it raises `LoadMismatchError`.
+            order, or with options that mean something else, it raises `LoadMismatchError`. With `atomic=False` it goes
+            on where an earlier run came to its end, however that came.
         chunk_rows: Rows that are written at a time. Default None: rows in memory at once, others as they come, about
             65,536 of them or 32 MB.
         batch_size: Rows of one statement.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dataflow.errors import InvalidOptionError
 from dataflow.query.bridge import arun, run
-from dataflow.query.handle import here
+from dataflow.query.handle import here, read_flag
 
 if TYPE_CHECKING:
     from dataflow import _core
@@ -28,10 +28,15 @@ class Ledger:
         self._engine = engine
         self._clock = clock
 
-    def prune(self, older_than: timedelta) -> int:
+    def prune(self, older_than: timedelta, *, unfinished: bool = False) -> int:
         """Forgets what was done longer ago than `older_than`: such a load happens anew when it is run again.
 
         Inside `with db.tenant("a"):` only entries of this tenant are forgotten, else those of all.
+
+        Args:
+            older_than: The age from which on an entry is forgotten, counted from its last change.
+            unfinished: Whether loads in chunks that were begun and never ended are forgotten too. Their committed rows
+                stay in the table, and a rerun writes them again. Default False.
 
         Returns:
             How many entries were removed.
@@ -39,14 +44,16 @@ class Ledger:
         Raises:
             InvalidOptionError: `older_than` is no timedelta, or below zero.
         """
-        return run(self._prune(older_than))
+        return run(self._prune(older_than, unfinished))
 
-    async def aprune(self, older_than: timedelta) -> int:
+    async def aprune(self, older_than: timedelta, *, unfinished: bool = False) -> int:
         """`prune`, awaited."""
-        return await arun(self._prune(older_than))
+        return await arun(self._prune(older_than, unfinished))
 
-    def _prune(self, older_than: timedelta) -> _core.Operation[int]:
+    def _prune(self, older_than: timedelta, unfinished: bool) -> _core.Operation[int]:
         if not isinstance(older_than, timedelta) or older_than < timedelta():
             hint = "e.g. db.ledger.prune(older_than=timedelta(days=30))"
             raise InvalidOptionError("older_than is a timedelta from 0", path="older_than", hint=hint)
-        return self._engine.prune_ledger(min(older_than // _MICROSECOND, _LONGEST), here(self._scope, self._clock))
+        # Nothing is older than the first date: `timedelta.max` is an answer of 0, and no mistake.
+        age = min(older_than // _MICROSECOND, _LONGEST)
+        return self._engine.prune_ledger(age, read_flag(unfinished, "unfinished"), here(self._scope, self._clock))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dataflow import _core
-from dataflow._spelling import not_built
-from dataflow.errors import DataFlowError, InvalidOptionError, TransactionStateError, UnsupportedDataError
+from dataflow.errors import DataFlowError, InvalidOptionError, SerializationFailureError, TransactionStateError
 from dataflow.query.activity import current
 from dataflow.query.bridge import Apart, Awaited, Steps
-from dataflow.query.input import has_columns
-from dataflow.query.progress import Reporter
+from dataflow.query.loaded import Loaded, Sum, Written
+from dataflow.query.pieces import Pieces
+from dataflow.query.progress import Reporter, nothing
 from dataflow.query.source import Items, Stream, Whole
 
 if TYPE_CHECKING:
@@ -22,17 +22,10 @@ if TYPE_CHECKING:
 
     _Caller: TypeAlias = tuple[_core.Transaction | None, str | None, int | None, Labels | None]
 
-__all__ = ["Job", "Written", "load"]
+__all__ = ["Job", "load"]
 
-# Counts, the rows where they were asked for, and whether the load had happened before.
-Written: TypeAlias = tuple[dict[str, int], "_core.Batch | None", bool]
-
-# A piece ends with the row that reaches one of them, unless its rows were chosen by the caller.
-_ROWS = 65_536
-_BYTES = 32 << 20
-_UNBOUNDED = 1 << 62
-# Items taken from an asynchronous source between two looks at how full the piece is.
-_ITEMS = 100
+# How often the transaction of a load is begun whose name another is about to take.
+_ATTEMPTS = 10
 
 
 class Job(NamedTuple):
@@ -53,71 +46,6 @@ class Job(NamedTuple):
     defaults: bool = True
 
 
-class _Sum:
-    """What the pieces did together."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.pieces = 0
-        self._counts: dict[str, int] = {}
-        self._batches: list[_core.Batch] = []
-        self._replayed = False
-
-    def add(self, written: Written, rows: int) -> None:
-        counts, batch, replayed = written
-        self._replayed |= replayed
-        self.rows += rows
-        self.pieces += 1
-        self._counts = {name: self._counts.get(name, 0) + count for name, count in counts.items()}
-        if batch is not None:
-            self._batches.append(batch)
-
-    def written(self) -> Written:
-        return self._counts, _core.Batch.concat(self._batches) if self._batches else None, self._replayed
-
-
-class _Pieces:
-    """The pieces of a source."""
-
-    def __init__(self, table: _core.Table, source: Stream | Items, rows: int | None, job: Job) -> None:
-        limits = (_ROWS, _BYTES) if rows is None else (rows, _UNBOUNDED)
-        self._source = source
-        self._given: Iterator[Any] = iter(())
-        if isinstance(source, Stream):
-            self._stream = table.stream(source.data, *limits, job.keys, job.defaults)
-        else:
-            self._buffer = table.buffer(source.convert, *limits, job.keys, job.defaults)
-
-    def next(self) -> Steps[_core.Piece]:
-        """The next one; only the first and the last may be without rows."""
-        if isinstance(self._source, Stream):
-            return (yield self._stream.next())  # type: ignore[no-any-return]
-        items = self._source.items
-        if not isinstance(items, AsyncIterator):
-            return self._buffer.take(self._buffer.fill(items))
-        while self._buffer.fill(self._given):
-            most = min(_ITEMS, self._buffer.room)
-            given = yield Awaited(partial(_collect, items, most), _refusal(items))
-            if not given:
-                return self._buffer.take(True)
-            self._given = iter(given)
-        return self._buffer.take(False)
-
-
-async def _collect(items: AsyncIterator[Any], most: int) -> list[Any]:
-    given: list[Any] = []
-    async for item in items:
-        given.append(item)
-        if len(given) == most or (type(item) is not dict and has_columns(item)):
-            break
-    return given
-
-
-def _refusal(items: object) -> DataFlowError:
-    hint = "await the call's twin, e.g. `await table.abulk_create(rows)`, or run the node by AsyncLocalRuntime"
-    return UnsupportedDataError(f"a blocking call cannot wait for {type(items).__name__}", path="data", hint=hint)
-
-
 class _Load:
     def __init__(
         self, table: _core.Table, source: Whole | Stream | Items, job: Job, caller: _Caller, options: Mapping[str, Any]
@@ -128,78 +56,110 @@ class _Load:
         self._caller = caller
         self._atomic: bool = options["atomic"]
         self._rows: int | None = options["chunk_rows"]
-        self._named = options["load_id"] is not None
+        self._load = _core.Load(not self._atomic) if options["load_id"] is not None else None
         self._reporter = Reporter(options["progress"])
-        self._sum = _Sum()
+        self._sum = Sum()
+        self._kept = False
         self._started = perf_counter()
 
-    def run(self) -> Steps[Written]:
+    def run(self) -> Steps[Loaded]:
         try:
             yield from self._run()
             yield from self._tell(done=True)
-        except DataFlowError as error:
-            raise self._explained(error) from error.__cause__
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if self._kept:
+                self._tell_what_stands(error)
+            if isinstance(error, DataFlowError):
+                raise self._explained(error) from error.__cause__
+            raise
         finally:
             self._reporter.close()
-        return self._sum.written()
+        resumed_at = None if self._load is None else self._load.resumed_at
+        return Loaded(self._sum.written(), resumed_at or 0)
 
     def _run(self) -> Steps[None]:
-        if not self._atomic and self._caller[0] is not None:
+        alone = self._caller[0] is None
+        if not self._atomic and not alone:
             hint = "leave atomic=False out, or load outside of the transaction"
             raise TransactionStateError("inside a transaction no chunk commits by itself", path="atomic", hint=hint)
+        if self._reporter.asynchronous:
+            # Refused before anything is written, not after it.
+            yield Awaited(nothing, _unawaited())
         self._reporter.open()
         if isinstance(self._source, Whole):
             data = self._source.data
             written = yield self._job.make(data, self._caller)
+            self._kept = alone
             yield from self._note(written, sum(written[0].values()) - written[0]["matched"])
             return
-        pieces = _Pieces(self._table, self._source, self._rows, self._job)
+        pieces = Pieces(
+            self._table, self._source, self._rows, self._load, keys=self._job.keys, defaults=self._job.defaults
+        )
         if not self._atomic:
             yield from self._write_chunks(pieces)
             return
         first = yield from self._first(pieces)
         if first.ended:
-            yield from self._write(first, self._caller)
+            written = yield self._job.make(first, self._caller)
+            self._kept = alone
+            yield from self._note(written, len(first))
         else:
             yield from self._write_together(first, pieces)
 
-    def _first(self, pieces: _Pieces) -> Steps[_core.Piece]:
+    def _first(self, pieces: Pieces) -> Steps[_core.Piece]:
         """The first piece, where more may follow it.
 
         Which row is the last of a key shows at the end only, and what was written before cannot be taken back.
         """
         first = yield from pieces.next()
-        alone = self._job.last or self._named
-        if alone and not first.ended and len((yield from pieces.next())):
-            if self._named:
-                raise not_built("`load_id` for rows that come in pieces", path="load_id")
+        if self._job.last and not first.ended and len((yield from pieces.next())):
             message = 'duplicates="last" needs all rows at once, and these come in pieces'
             hint = "collect them first, e.g. list(rows) or pyarrow.table(data), without chunk_rows"
             raise InvalidOptionError(message, path="duplicates", hint=hint)
         return first
 
     def _write(self, piece: _core.Piece, caller: _Caller) -> Steps[None]:
-        written = yield self._job.make(piece, caller)
+        try:
+            written = yield self._job.make(piece, caller)
+        except BaseException as error:
+            if caller[0] is None and getattr(error, "outcome", None) == "committed":
+                self._sum.rows += len(piece)
+            raise
         yield from self._note(written, len(piece))
 
     def _note(self, written: Written, rows: int) -> Steps[None]:
         self._sum.add(written, rows)
         yield from self._tell(done=False)
 
-    def _write_all(self, first: _core.Piece, pieces: _Pieces, caller: _Caller) -> Steps[None]:
+    def _write_all(self, first: _core.Piece, pieces: Pieces, caller: _Caller) -> Steps[None]:
         yield from self._write(first, caller)
         piece = first
         while not piece.ended:
             piece = yield from pieces.next()
-            if len(piece):
+            # A load with a name is done when its last piece is, even if that has no rows.
+            if len(piece) or self._load is not None:
                 yield from self._write(piece, caller)
 
-    def _write_together(self, first: _core.Piece, pieces: _Pieces) -> Steps[None]:
-        """All pieces in one transaction: the caller's, up to a savepoint, or one of their own."""
+    def _write_together(self, first: _core.Piece, pieces: Pieces) -> Steps[None]:
+        """All pieces in one transaction, which is begun again where another has done the same load meanwhile."""
+        alone = self._caller[0] is None
+        if alone:
+            # Before it begins: MariaDB would commit with the making of the table.
+            yield self._table.ensure(self._load is not None)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return (yield from self._write_in_one(first, pieces))
+            except SerializationFailureError:
+                # Of a caller's transaction more has failed than this load, and a second piece cannot be read again.
+                if not alone or self._load is None or self._sum.pieces or attempt == _ATTEMPTS:
+                    raise
+
+    def _write_in_one(self, first: _core.Piece, pieces: Pieces) -> Steps[None]:
+        """In the caller's transaction, up to a savepoint, or in one of its own."""
         outer, *rest = self._caller
         if outer is None:
-            # Before it begins: MariaDB would commit with the making of the table.
-            yield self._table.ensure()
             transaction: _core.Transaction = yield self._table.begin(self._job.changes, self._caller[3])
             keep, undo = transaction.commit, transaction.rollback
         else:
@@ -210,16 +170,27 @@ class _Load:
         except GeneratorExit:
             raise
         except BaseException as error:
-            try:
-                yield Apart(undo())
-            except DataFlowError as failure:
-                error.add_note(f"the rollback failed as well: {failure.code} {failure.message}")
-            if outer is None:
-                _fill(error, outcome="rolled back")
+            yield from self._undo(undo(), error)
             raise
-        yield keep()
+        if self._sum.replayed:
+            # Nothing was written: a rollback ends it as well, and has no outcome that could be unknown.
+            yield Apart(undo())
+        else:
+            yield keep()
+        self._kept = outer is None
 
-    def _write_chunks(self, pieces: _Pieces) -> Steps[None]:
+    def _undo(self, undo: _core.Operation[None], error: BaseException) -> Steps[None]:
+        outcome = "rolled back" if self._caller[0] is None else None
+        try:
+            yield Apart(undo)
+        except DataFlowError as failure:
+            error.add_note(f"the rollback failed as well: {failure.code} {failure.message}")
+        except BaseException as late:
+            _fill(late, outcome=outcome)
+            raise
+        _fill(error, outcome=outcome)
+
+    def _write_chunks(self, pieces: Pieces) -> Steps[None]:
         """Each piece in a transaction of its own."""
         try:
             first = yield from self._first(pieces)
@@ -229,23 +200,29 @@ class _Load:
         except BaseException as error:
             self._tell_what_stands(error)
             raise
+        self._kept = True
 
     def _tell_what_stands(self, error: BaseException) -> None:
         """A load of which some rows stay was not rolled back, whatever became of the chunk that failed."""
-        rows = self._sum.rows
+        rows = self._rows_kept()
         if rows and getattr(error, "outcome", None) == "rolled back":
             _set(error, outcome=None)
-        _fill(error, outcome="committed" if rows else "rolled back")
+        _fill(error, outcome="committed" if rows or self._kept else "rolled back")
         _set(error, rows_done=rows)
         if rows and not isinstance(error, DataFlowError):
             error.add_note(f"{rows} rows of the load are committed and stay")
 
+    def _rows_kept(self) -> int | None:
+        """Rows that are committed, of earlier runs too; None where the ledger knows them and was not asked yet."""
+        if self._load is None or self._atomic:
+            return self._sum.rows
+        return self._load.committed
+
     def _tell(self, *, done: bool) -> Steps[None]:
         answer = self._reporter.tell(self._sum.rows, perf_counter() - self._started, self._sum.pieces, done)
         if hasattr(answer, "__await__"):
-            refusal = InvalidOptionError("a blocking call cannot await its progress", path="progress")
             try:
-                yield Awaited(lambda: answer, refusal)
+                yield Awaited(lambda: answer, _unawaited())
             finally:
                 with suppress(AttributeError):
                     answer.close()
@@ -265,7 +242,11 @@ class _Load:
         return error
 
 
-def _fill(error: BaseException, *, outcome: str) -> None:
+def _unawaited() -> DataFlowError:
+    return InvalidOptionError("a blocking call cannot await its progress", path="progress")
+
+
+def _fill(error: BaseException, *, outcome: str | None) -> None:
     """What is told already says more: an unknown outcome is not a rollback."""
     if getattr(error, "outcome", None) is None:
         _set(error, outcome=outcome)
@@ -279,7 +260,7 @@ def _set(error: BaseException, **attributes: Any) -> None:
 
 def load(
     table: _core.Table, source: Whole | Stream | Items, job: Job, caller: _Caller, options: Mapping[str, Any]
-) -> Steps[Written]:
+) -> Steps[Loaded]:
     """The steps that write all rows of a source; `options` are those of a bulk write."""
     activity = current.get()
     if activity is not None and not isinstance(source, Whole) and source.once:

@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import Any
 
 from dataflow.errors import InvalidOptionError
 
-__all__ = ["LoadProgress", "Reporter"]
+__all__ = ["LoadProgress", "Reporter", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class LoadProgress:
     """How far a bulk write is.
 
     Attributes:
-        rows: Rows written so far; until `done` they may still be rolled back.
+        rows: Rows written so far, those of earlier runs of the load too; with `atomic` they may still be rolled back
+            until `done`.
         seconds: Time since it began.
         rows_per_second: `rows` by that time.
         pieces: Pieces written so far.
@@ -39,6 +41,12 @@ class Reporter:
     def __init__(self, wanted: bool | Callable[[LoadProgress], object]) -> None:
         self._wanted = wanted
         self._bar: _Bar | None = None
+
+    @property
+    def asynchronous(self) -> bool:
+        """Whether what it calls is known to be awaited."""
+        call = getattr(type(self._wanted), "__call__", None)  # noqa: B004 - the method itself is looked at
+        return iscoroutinefunction(self._wanted) or iscoroutinefunction(call)
 
     def open(self) -> None:
         """To be called before anything is written.
@@ -67,6 +75,10 @@ class Reporter:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+async def nothing() -> None:
+    """To be awaited by whoever can."""
 
 
 class _Bar:

@@ -132,9 +132,11 @@ class BulkResult(Mapping[str, Any]):
         matched: Rows the filter matched; 0 where none was given.
         load_id: The name under which the write happens once; None where none was given.
         seconds: Time the operation took, waiting for a connection included.
-        rows_per_second: All rows by that time; 0 where they were written by an earlier run.
+        rows_per_second: The rows by that time, without those that an earlier run wrote.
         replayed: Whether it was done before under its load id: the counts are those of then, and nothing was written
             now. An attribute only, not one of the items.
+        resumed_at: Rows that an earlier run of the load had committed, after which this one went on: the counts are
+            those of all runs together. 0 where it began anew, or was replayed. An attribute only.
         rows: The rows as stored, in the order given, where they were asked for with `return_rows=True`. Then
             `result["rows"]` is there too, but is not one of the items.
     """
@@ -152,6 +154,7 @@ class BulkResult(Mapping[str, Any]):
     seconds: float = 0.0
     rows_per_second: float = 0.0
     replayed: bool = False
+    resumed_at: int = 0
     rows: Rows[Any] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Any:
@@ -166,4 +169,4 @@ class BulkResult(Mapping[str, Any]):
         return len(_ITEMS)
 
 
-_ITEMS = tuple(item.name for item in fields(BulkResult) if item.name not in ("replayed", "rows"))
+_ITEMS = tuple(item.name for item in fields(BulkResult) if item.name not in ("replayed", "resumed_at", "rows"))

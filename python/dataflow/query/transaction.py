@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dataflow.errors import DataFlowError, TransactionStateError
 from dataflow.query.activity import labels
-from dataflow.query.bridge import arun, run
+from dataflow.query.bridge import aend, arun, run
 from dataflow.query.callbacks import acall_all, call_all
 
 if TYPE_CHECKING:
     from dataflow import _core
     from dataflow.query.context import Scope, State
 
-__all__ = ["Begin", "Transaction", "live"]
+__all__ = ["Begin", "Transaction", "is_inside", "live"]
 
 
 class Begin(NamedTuple):
@@ -108,7 +108,7 @@ class Transaction:
         operation, keeps = self._end(error)
         done = False
         try:
-            await arun(operation)
+            await (arun(operation) if keeps else aend(operation))
             done = True
         except DataFlowError as failure:
             self._judge(failure, keeps, error)
@@ -170,6 +170,11 @@ class Transaction:
         if self._root._disordered and error is None:
             hint = "tasks that share a transaction must not open nested ones at the same time"
             raise TransactionStateError("nested transactions ended out of order: all is rolled back", hint=hint)
+
+
+def is_inside(transaction: Transaction) -> bool:
+    """Whether one that has not begun will be a savepoint, if it is entered here and now."""
+    return transaction._scope.state.transaction is not None
 
 
 def live(transaction: Transaction) -> _core.Transaction:

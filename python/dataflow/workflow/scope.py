@@ -8,7 +8,7 @@ from typing import Any
 from dataflow.errors import InvalidOptionError
 from dataflow.nodes.source import Source, open_sources
 from dataflow.query.context import is_unicode
-from dataflow.query.transaction import Transaction
+from dataflow.query.transaction import Transaction, is_inside
 from dataflow.workflow.check import make_node
 from dataflow.workflow.graph import Workflow
 
@@ -46,7 +46,9 @@ def sources_of(workflow: Workflow) -> list[Source]:
 
 
 def new_transaction(workflow: Workflow, timeout: float | None) -> Transaction:
-    """The one transaction of a run, not yet begun.
+    """The one transaction of a run, not yet begun; in a transaction of the caller a savepoint.
+
+    A savepoint has no time of its own: the run is stopped when its time is up, and its work taken back.
 
     Raises:
         InvalidOptionError: The workflow works on no database or on several, or a node is to be tried again.
@@ -61,4 +63,5 @@ def new_transaction(workflow: Workflow, timeout: float | None) -> Transaction:
             hint = "a failed statement ends its transaction: run the whole workflow again"
             message = f"transaction=True: `{step.id}` has a retry, which cannot be kept inside one transaction"
             raise InvalidOptionError(message, path=f"{step.id}.retry", hint=hint)
-    return sources[0].transaction(timeout=timeout)
+    nested = sources[0].transaction()
+    return nested if is_inside(nested) else sources[0].transaction(timeout=timeout)

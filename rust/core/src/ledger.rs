@@ -3,21 +3,20 @@
 //! Loads are its first kind of entry. An entry is one row of a table like any other, made by the same schema machinery
 //! and read and written by the same plans.
 
+mod entry;
 mod input;
 mod result;
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-
-use crate::batch::{Given, Reading, RowsBuilder, cell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Comparison, Filter};
-use crate::plan::{Assignment, Selection, TenantId};
+use crate::plan::TenantId;
 use crate::schema::{ColumnSchema, KeySource, Role, TENANT_LENGTH, TableSchema};
-use crate::types::{FIRST_MICROSECOND, FloatRules, LogicalType};
-use crate::value::{Raw, Value};
+use crate::types::{FIRST_MICROSECOND, LogicalType};
+use crate::value::Value;
 
+pub use entry::{Entry, State, change_to};
 pub use input::InputHash;
 pub use result::{read_result, render_result};
 
@@ -131,117 +130,15 @@ impl EntryKey {
     }
 }
 
-/// One thing to be done once, and the hash of what it is done with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    pub tenant: Option<TenantId>,
-    /// Table or workflow.
-    pub scope: String,
-    pub kind: Kind,
-    pub key: EntryKey,
-    /// As [`InputHash::finish`] gives it.
-    pub input_hash: String,
-}
-
-impl Entry {
-    /// The row of an entry that is begun.
-    pub fn row(&self, table: &Arc<TableSchema>) -> Result<Given> {
-        let reading = Reading { floats: FloatRules { nan: false, infinity: false }, nan_is_null: false };
-        let mut row = RowsBuilder::new(table, reading, 1);
-        for at in 0..table.columns.len() {
-            row.push(at, self.begun(at))?;
-        }
-        row.end_row();
-        row.finish()
-    }
-
-    fn begun(&self, column: usize) -> Option<Raw<'_>> {
-        match column {
-            STATUS => Some(Raw::Text(Status::Running.name().into())),
-            INPUT_HASH => Some(Raw::Text(self.input_hash.as_str().into())),
-            ROWS_DONE | EPOCH => Some(Raw::Int(0)),
-            _ => self.key_part(column).map(|part| Raw::Text(part.into())),
-        }
-    }
-
-    fn key_part(&self, column: usize) -> Option<&str> {
-        match column {
-            TENANT => Some(self.tenant.as_ref().map_or("", TenantId::as_str)),
-            SCOPE => Some(&self.scope),
-            KIND => Some(self.kind.name()),
-            KEY => Some(&self.key.0),
-            _ => None,
-        }
-    }
-
-    /// The entry's own row.
-    pub fn selection(&self) -> Selection {
-        let part = |column| {
-            let text = self.key_part(column).unwrap_or_default().to_owned();
-            Filter::equal(column, Value::Text(text.into()))
-        };
-        Selection::Matching(Filter::And([TENANT, SCOPE, KIND, KEY].map(part).into()))
-    }
-
-    /// What makes it done; `now` in microseconds since 1970.
-    pub fn completion(&self, rows_done: u64, result: &str, now: i64) -> Vec<(usize, Assignment)> {
-        let rows_done = i64::try_from(rows_done).unwrap_or(i64::MAX);
-        let values = [
-            (STATUS, Value::Text(Status::Done.name().into())),
-            (ROWS_DONE, Value::Int(rows_done)),
-            (RESULT, Value::Text(result.to_owned().into())),
-            (UPDATED_AT, Value::Instant(now)),
-        ];
-        values.into_iter().map(|(column, value)| (column, Assignment::Value(value))).collect()
-    }
-
-    /// The result of the entry that is stored, where there is one.
-    ///
-    /// # Errors
-    /// `LoadMismatch` when it was done with other input, `SerializationFailure` while another does it, `NewerFormat`
-    /// for a status of a newer version.
-    pub fn result_in(&self, table: &TableSchema, stored: &RecordBatch) -> Result<Option<String>> {
-        if stored.num_rows() == 0 {
-            return Ok(None);
-        }
-        let text = |column: usize| match cell(&table.columns[column].ty, stored.column(column), 0)? {
-            Value::Text(text) => Ok(text.into_owned()),
-            _ => Err(Error::internal(format!("an entry of the ledger without `{}`", table.columns[column].name))),
-        };
-        if text(INPUT_HASH)? != self.input_hash {
-            return Err(self.mismatch());
-        }
-        let status = text(STATUS)?;
-        match Status::ALL.into_iter().find(|known| known.name() == status) {
-            Some(Status::Done) => text(RESULT).map(Some),
-            Some(Status::Running) => Err(self.overtaken()),
-            None => Err(Error::new(ErrorKind::NewerFormat, "the ledger has an entry of a newer DataFlow")
-                .hint("upgrade dataflow-db here")),
-        }
-    }
-
-    fn mismatch(&self) -> Error {
-        Error::new(ErrorKind::LoadMismatch, format!("this load of {} was done with other input", self.scope))
-            .path("load_id")
-            .hint(
-                "a rerun has the same rows in the same order and the same options; new data takes a load_id of its own",
-            )
-    }
-
-    /// Another has begun the same, and it is not known yet how that ends.
-    pub fn overtaken(&self) -> Error {
-        let message = format!("another transaction does the same {} of {}", self.kind.name(), self.scope);
-        Error::new(ErrorKind::SerializationFailure, message)
-    }
-}
-
-/// The entries done before an instant (microseconds since 1970), those of the tenant where one is given.
-pub fn done_before(instant: i64, tenant: Option<&TenantId>) -> Filter {
+/// The entries last changed before an instant (microseconds since 1970), those of the tenant where one is given.
+///
+/// One that is not done has rows in its table: forgotten, a rerun writes them again. It is among them only if `unfinished`.
+pub fn older_than(instant: i64, tenant: Option<&TenantId>, unfinished: bool) -> Filter {
     let instant = Value::Instant(instant.max(FIRST_MICROSECOND));
     let done = Filter::equal(STATUS, Value::Text(Status::Done.name().into()));
     let old = Filter::Compare { column: UPDATED_AT, comparison: Comparison::Less, value: instant };
     let own = tenant.map(|tenant| Filter::equal(TENANT, Value::Text(tenant.as_str().to_owned().into())));
-    Filter::And([done, old].into_iter().chain(own).collect())
+    Filter::And([old].into_iter().chain((!unfinished).then_some(done)).chain(own).collect())
 }
 
 #[cfg(test)]

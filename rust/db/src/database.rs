@@ -139,7 +139,7 @@ impl Database {
     }
 
     /// Where it is kept what was done once.
-    pub(crate) fn ledger(&self) -> &Table {
+    pub fn ledger(&self) -> &Table {
         &self.ledger
     }
 

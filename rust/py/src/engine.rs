@@ -78,12 +78,18 @@ impl PyEngine {
     }
 
     /// `older_than` in microseconds.
-    fn prune_ledger(&self, py: Python<'_>, older_than: i64, caller: CallerTuple<'_>) -> PyResult<PyOperation> {
+    fn prune_ledger(
+        &self,
+        py: Python<'_>,
+        older_than: i64,
+        unfinished: bool,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
         let database = Arc::clone(&self.database);
         PyOperation::new(py, caller.promise(), |cancel| {
             Box::pin(async move {
-                let pruned = database.prune_ledger(older_than, &caller.context(cancel)).await?;
+                let pruned = database.prune_ledger(older_than, unfinished, &caller.context(cancel)).await?;
                 Ok(Output::Count(i64::try_from(pruned).unwrap_or(i64::MAX)))
             })
         })

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arrow::{Reader, read_aside};
 use crate::error::{OrRaise, to_py};
+use crate::load::SharedLoad;
 use crate::model::Model;
 use crate::raw;
 use crate::runtime::{Running, process};
@@ -48,6 +49,8 @@ pub struct Input {
     form: Form,
     /// Where it is only some of what a load brings.
     pub part: Option<Part>,
+    /// The load whose piece it is, and whether it is the last one.
+    pub load: Option<(SharedLoad, bool)>,
 }
 
 enum Form {
@@ -68,16 +71,17 @@ impl Input {
         let py = data.py();
         if let Ok(rows) = data.cast::<PyList>() {
             let given = read_rows(model, rows, form)?;
-            return Ok(Input { form: Form::Piece(PieceRows::Given(given)), part: None });
+            return Ok(Input { form: Form::Piece(PieceRows::Given(given)), part: None, load: None });
         }
         if let Ok(piece) = data.cast::<PyPiece>() {
             let piece = piece.get();
-            return Ok(Input { form: Form::Piece(piece.rows.clone()), part: piece.part() });
+            return Ok(Input { form: Form::Piece(piece.rows.clone()), part: piece.part(), load: piece.load() });
         }
         let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
         let (reader, made) = form.open(model, &capsule)?;
         let reading = Reading { nan_is_null, ..form.reading };
-        Ok(Input { form: Form::Stream { reader, reading, running: process(py)?.running(), made }, part: None })
+        let form = Form::Stream { reader, reading, running: process(py)?.running(), made };
+        Ok(Input { form, part: None, load: None })
     }
 
     /// The rows, once an Arrow stream has come to its end.

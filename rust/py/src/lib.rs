@@ -9,6 +9,7 @@ mod engine;
 mod error;
 mod event;
 mod input;
+mod load;
 mod model;
 mod operation;
 mod options;
@@ -32,6 +33,8 @@ mod _core {
     use super::error::{did_you_mean, error_kinds};
     #[pymodule_export]
     use super::event::PyEvents;
+    #[pymodule_export]
+    use super::load::PyLoad;
     #[pymodule_export]
     use super::operation::PyOperation;
     #[pymodule_export]

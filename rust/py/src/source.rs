@@ -14,6 +14,7 @@ use crate::arrow::cancelled;
 use crate::cut::{Cut, Cutter, Most, Taken};
 use crate::error::{OrRaise, to_py};
 use crate::input::{RowForm, RowReader, fill_made};
+use crate::load::SharedLoad;
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::runtime::process;
@@ -37,12 +38,19 @@ pub struct PyPiece {
     part: Part,
     #[pyo3(get)]
     ended: bool,
+    load: Option<SharedLoad>,
 }
 
 impl PyPiece {
-    /// Its place in the load; None for a piece that is all of it.
+    /// Its place in the load; None for a piece that is all of it, and will be written as a whole.
     pub fn part(&self) -> Option<Part> {
-        (self.part.first > 0 || !self.ended).then(|| self.part.clone())
+        let cut = self.load.as_ref().is_some_and(|load| load.resumable);
+        (self.part.first > 0 || !self.ended || cut).then(|| self.part.clone())
+    }
+
+    /// The load with a name that it belongs to, and whether it is the last piece.
+    pub fn load(&self) -> Option<(SharedLoad, bool)> {
+        self.load.clone().map(|load| (load, self.ended))
     }
 }
 
@@ -67,15 +75,23 @@ struct StreamState {
     naming: Naming,
     most: Most,
     part: Part,
+    load: Option<SharedLoad>,
 }
 
 impl PyStream {
-    pub fn open(model: &Model, data: &Bound<'_, PyAny>, form: RowForm, most: Most) -> PyResult<Self> {
+    pub fn open(
+        model: &Model,
+        data: &Bound<'_, PyAny>,
+        form: RowForm,
+        most: Most,
+        load: Option<SharedLoad>,
+    ) -> PyResult<Self> {
         let state = StreamState {
             frame: Frame::open(model, data, form)?,
             naming: form.naming,
             most,
             part: Part { first: 0, seen: Arc::new(Mutex::new(SeenKeys::default())) },
+            load,
         };
         Ok(PyStream { state: Arc::new(Mutex::new(state)) })
     }
@@ -92,7 +108,7 @@ impl StreamState {
         let part = self.part.clone();
         self.part.first += taken.rows;
         let rows = PieceRows::Arrow { batches, reading: self.frame.reading, made: self.frame.made.clone() };
-        Ok(PyPiece { rows, part, ended })
+        Ok(PyPiece { rows, part, ended, load: self.load.clone() })
     }
 }
 
@@ -125,6 +141,7 @@ pub struct PyBuffer {
     most: Most,
     /// Makes a dict, or data with an Arrow capsule, of an item that is no dict; gets its number too.
     convert: Py<PyAny>,
+    load: Option<SharedLoad>,
     state: Mutex<BufferState>,
 }
 
@@ -183,7 +200,7 @@ enum Stop {
 }
 
 impl PyBuffer {
-    pub fn new(model: Arc<Model>, form: RowForm, most: Most, convert: Py<PyAny>) -> Self {
+    pub fn new(model: Arc<Model>, form: RowForm, most: Most, convert: Py<PyAny>, load: Option<SharedLoad>) -> Self {
         let state = BufferState {
             parts: Vec::new(),
             taken: Taken::default(),
@@ -191,7 +208,7 @@ impl PyBuffer {
             frame: None,
             part: Part { first: 0, seen: Arc::new(Mutex::new(SeenKeys::default())) },
         };
-        PyBuffer { model, form, most, convert, state: Mutex::new(state) }
+        PyBuffer { model, form, most, convert, load, state: Mutex::new(state) }
     }
 
     fn read_items(&self, state: &mut BufferState, items: &Bound<'_, PyAny>) -> PyResult<Stop> {
@@ -300,6 +317,6 @@ impl PyBuffer {
         let part = state.part.clone();
         state.part.first += taken.rows;
         let given = Given::concat(&self.model.schema, &parts).or_raise(py)?;
-        Ok(PyPiece { rows: PieceRows::Given(given), part, ended })
+        Ok(PyPiece { rows: PieceRows::Given(given), part, ended, load: self.load.clone() })
     }
 }

@@ -10,7 +10,7 @@ use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
 use dataflow_core::plan::{ReadPlan, Selection, TenantId, parse_fields, parse_order};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
-use dataflow_db::{Begin, Context, Database, Table, Transaction, Write};
+use dataflow_db::{Begin, Context, Database, LoadPiece, Table, Transaction, Write};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -20,6 +20,7 @@ use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
 use crate::input::{Input, RowForm, read_values};
+use crate::load::{PyLoad, SharedLoad};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::raw;
@@ -94,6 +95,10 @@ impl PyTable {
         caller: Caller,
     ) -> PyResult<PyOperation> {
         let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        let load = load_id.map(|key| match input.as_ref().and_then(|input| input.load.clone()) {
+            Some((SharedLoad { run, .. }, last)) => LoadPiece { key, last, run },
+            None => LoadPiece::whole(key),
+        });
         let first = input.as_ref().and_then(|input| input.part.as_ref()).map_or(0, |part| part.first);
         PyOperation::new(py, caller.promise(), |cancel| {
             Box::pin(async move {
@@ -102,7 +107,7 @@ impl PyTable {
                     Some(input) => Some(input.into_rows(&model, &cancel).await.map_err(named)?),
                     None => None,
                 };
-                let written = database.write(&table, make(rows)?, load_id, &caller.context(cancel)).await;
+                let written = database.write(&table, make(rows)?, load, &caller.context(cancel)).await;
                 let written = written.map_err(named)?;
                 Ok(Output::Written(written, model))
             })
@@ -410,13 +415,17 @@ impl PyTable {
 
     /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict; `defaults` says whether
     /// absent fields get theirs.
-    fn buffer(&self, convert: Py<PyAny>, rows: usize, bytes: usize, keys: bool, defaults: bool) -> PyBuffer {
-        PyBuffer::new(
-            Arc::clone(&self.model),
-            self.form(Naming::of_items(keys), defaults),
-            Most { rows, bytes },
-            convert,
-        )
+    fn buffer(
+        &self,
+        convert: Py<PyAny>,
+        rows: usize,
+        bytes: usize,
+        keys: bool,
+        defaults: bool,
+        load: Option<&Bound<'_, PyLoad>>,
+    ) -> PyBuffer {
+        let (form, load) = (self.form(Naming::of_items(keys), defaults), load.map(|load| load.get().shared()));
+        PyBuffer::new(Arc::clone(&self.model), form, Most { rows, bytes }, convert, load)
     }
 
     fn stream(
@@ -426,8 +435,10 @@ impl PyTable {
         bytes: usize,
         keys: bool,
         defaults: bool,
+        load: Option<&Bound<'_, PyLoad>>,
     ) -> PyResult<PyStream> {
-        PyStream::open(&self.model, data, self.form(Naming::of_items(keys), defaults), Most { rows, bytes })
+        let (form, load) = (self.form(Naming::of_items(keys), defaults), load.map(|load| load.get().shared()));
+        PyStream::open(&self.model, data, form, Most { rows, bytes }, load)
     }
 
     /// The transaction of a load; `changes` says whether it reads rows to change them.
@@ -441,11 +452,18 @@ impl PyTable {
         })
     }
 
-    fn ensure(&self, py: Python<'_>) -> PyResult<PyOperation> {
+    /// Makes the table, and the ledger where `named`.
+    fn ensure(&self, py: Python<'_>, named: bool) -> PyResult<PyOperation> {
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         PyOperation::new(py, Promise::Reads, |cancel| {
             let context = Context { cancel, ..Context::default() };
-            Box::pin(async move { database.make_ready(&table, &context).await.map(|()| Output::Nothing) })
+            Box::pin(async move {
+                database.make_ready(&table, &context).await?;
+                if named {
+                    database.make_ready(database.ledger(), &context).await?;
+                }
+                Ok(Output::Nothing)
+            })
         })
     }
 }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dataflow import errors
-from dataflow.query.bridge import arun, run
+from dataflow.query.bridge import Apart, adrive, aend, arun, run
 
 
 class FakeOperation:
@@ -91,3 +91,65 @@ async def test_a_timeout_is_a_cancel():
         async with asyncio.timeout(0.01):
             await arun(operation)  # type: ignore[arg-type]
     assert operation.cancels == 1
+
+
+async def test_what_ends_a_transaction_is_not_cancelled_but_waited_for():
+    operation = FakeOperation()
+    task = asyncio.create_task(aend(operation))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.001)
+    assert not task.done()
+    operation.settle()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (operation.cancels, operation.taken) == (0, True)
+
+
+async def test_an_end_that_does_not_come_is_cancelled_within_its_bound():
+    operation = FakeOperation()
+    task = asyncio.create_task(aend(operation))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    begun = asyncio.get_running_loop().time()
+    task.cancel()
+    while not operation.cancels:
+        await asyncio.sleep(0.01)
+    assert 0.4 < asyncio.get_running_loop().time() - begun < 5
+    assert not task.done()
+    operation.settle()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_end_gives_result_or_error():
+    for result in (3, errors.DeadlockError("x")):
+        operation = FakeOperation(result)
+        task = asyncio.create_task(aend(operation))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        operation.settle()
+        assert (await asyncio.gather(task, return_exceptions=True)) == [result]
+
+
+async def test_a_step_apart_survives_a_second_cancel():
+    operations = [FakeOperation(), FakeOperation()]
+
+    def steps() -> Any:
+        try:
+            yield operations[0]
+        except asyncio.CancelledError:
+            yield Apart(operations[1])  # type: ignore[arg-type]
+            raise
+
+    task = asyncio.create_task(adrive(steps()))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    operations[0].settle()
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    operations[1].settle()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [operation.cancels for operation in operations] == [1, 0]

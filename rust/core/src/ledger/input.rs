@@ -17,7 +17,8 @@ use crate::types::LogicalType;
 /// Bytes collected before they are hashed.
 const BUFFER: usize = 1_024;
 
-/// SHA-256 over an operation, its settings and its rows.
+/// SHA-256 over an operation, its settings and its rows. A clone that is finished is the hash of the rows so far.
+#[derive(Clone)]
 pub struct InputHash {
     head: Sha256,
     /// The columns that are looked at, by index.
@@ -105,6 +106,7 @@ enum Mark {
 }
 
 /// The rows of one column so far.
+#[derive(Clone)]
 struct Column {
     ty: LogicalType,
     marks: Sha256,
@@ -179,6 +181,7 @@ impl Column {
 }
 
 /// Values of one type, none of them null.
+#[derive(Clone)]
 struct Values {
     lengths: Sha256,
     bytes: Sha256,

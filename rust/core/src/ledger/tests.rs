@@ -1,30 +1,23 @@
-use super::*;
+use arrow_array::RecordBatch;
 
-fn entry(tenant: Option<&str>, input_hash: &str) -> Entry {
+use super::*;
+use crate::batch::{Reading, RowsBuilder, cell};
+use crate::types::FloatRules;
+use crate::value::Raw;
+
+fn entry(tenant: Option<&str>) -> Entry {
     Entry {
         tenant: tenant.map(|tenant| TenantId::new(tenant).unwrap()),
         scope: "shop.orders".to_owned(),
         kind: Kind::Load,
         key: EntryKey::new("2024-01").unwrap(),
-        input_hash: input_hash.to_owned(),
     }
 }
 
-/// The stored row of an entry, with what a completion writes over it.
-fn stored(entry: &Entry, status: &str, result: Option<&str>) -> RecordBatch {
+/// The row of an entry as it is stored.
+fn stored(state: &State) -> RecordBatch {
     let table = Arc::new(ledger_table().unwrap());
-    let reading = Reading { floats: FloatRules { nan: false, infinity: false }, nan_is_null: false };
-    let mut row = RowsBuilder::new(&table, reading, 1);
-    for at in 0..table.columns.len() {
-        let value = match at {
-            STATUS => Some(Raw::Text(status.into())),
-            RESULT => result.map(|result| Raw::Text(result.into())),
-            at => entry.begun(at),
-        };
-        row.push(at, value).unwrap();
-    }
-    row.end_row();
-    row.finish().unwrap().batch
+    entry(None).row(&table, state).unwrap().to_stored(&table, 7).unwrap()
 }
 
 #[test]
@@ -64,7 +57,7 @@ fn a_name_is_a_bounded_text_without_control_characters() {
 #[test]
 fn an_entry_is_begun_without_a_null_in_its_key() {
     let table = Arc::new(ledger_table().unwrap());
-    let given = entry(None, "h").row(&table).unwrap();
+    let given = entry(None).row(&table, &State::begun("h".to_owned())).unwrap();
     given.check_required(&table, 0..1).unwrap();
     let row = given.to_stored(&table, 7).unwrap();
     let text = |at: usize| cell(&table.columns[at].ty, row.column(at), 0).unwrap();
@@ -76,26 +69,52 @@ fn an_entry_is_begun_without_a_null_in_its_key() {
 
 #[test]
 fn entries_of_two_tenants_are_two() {
-    assert_ne!(entry(None, "h").selection(), entry(Some("a"), "h").selection());
-    assert_ne!(entry(Some("b"), "h").selection(), entry(Some("a"), "h").selection());
-    assert_eq!(entry(Some("a"), "h").selection(), entry(Some("a"), "other input").selection());
+    assert_ne!(entry(None).selection(), entry(Some("a")).selection());
+    assert_ne!(entry(Some("b")).selection(), entry(Some("a")).selection());
 }
 
 #[test]
-fn a_stored_entry_gives_its_result_to_the_same_input_only() {
+fn a_state_comes_back_as_it_was() {
     let table = ledger_table().unwrap();
-    let done = entry(None, "h");
-    let nothing = stored(&done, "done", Some("r")).slice(0, 0);
-    assert_eq!(done.result_in(&table, &nothing).unwrap(), None);
-    assert_eq!(done.result_in(&table, &stored(&done, "done", Some("r"))).unwrap().as_deref(), Some("r"));
-    let cases = [
-        (stored(&entry(None, "other"), "done", Some("r")), ErrorKind::LoadMismatch),
-        (stored(&done, "running", None), ErrorKind::SerializationFailure),
-        (stored(&done, "paused", None), ErrorKind::NewerFormat),
-        (stored(&done, "done", None), ErrorKind::Internal),
-    ];
-    for (batch, kind) in cases {
-        assert_eq!(done.result_in(&table, &batch).unwrap_err().kind(), kind);
+    let begun = State::begun("h".to_owned());
+    let further = State { rows_done: 7, result: Some("r".to_owned()), epoch: 3, ..begun.clone() };
+    let done = State { status: Status::Done, ..further.clone() };
+    assert_eq!(Entry::state_in(&table, &stored(&begun).slice(0, 0)).unwrap(), None);
+    for state in [begun, further, done] {
+        assert_eq!(Entry::state_in(&table, &stored(&state)).unwrap(), Some(state));
+    }
+}
+
+#[test]
+fn a_change_writes_all_of_a_state() {
+    let state = State { status: Status::Done, input_hash: "h".to_owned(), rows_done: 2, result: None, epoch: 1 };
+    let columns: Vec<usize> = change_to(&state, 7).into_iter().map(|(column, _)| column).collect();
+    assert_eq!(columns, [STATUS, INPUT_HASH, ROWS_DONE, RESULT, EPOCH, UPDATED_AT]);
+}
+
+#[test]
+fn a_state_that_cannot_be_is_refused() {
+    let table = Arc::new(ledger_table().unwrap());
+    let mut row =
+        RowsBuilder::new(&table, Reading { floats: FloatRules { nan: false, infinity: false }, nan_is_null: false }, 1);
+    let state = State::begun("h".to_owned());
+    for at in 0..table.columns.len() {
+        let value =
+            if at == STATUS { Some(Raw::Text("paused".into())) } else { entry(None).cell_of(&state, at).map(own) };
+        row.push(at, value).unwrap();
+    }
+    row.end_row();
+    let newer = row.finish().unwrap().to_stored(&table, 7).unwrap();
+    assert_eq!(Entry::state_in(&table, &newer).unwrap_err().kind(), ErrorKind::NewerFormat);
+    let done = State { status: Status::Done, ..state };
+    assert_eq!(Entry::state_in(&table, &stored(&done)).unwrap_err().kind(), ErrorKind::Internal);
+}
+
+fn own(raw: Raw<'_>) -> Raw<'static> {
+    match raw {
+        Raw::Text(text) => Raw::Text(text.into_owned().into()),
+        Raw::Int(int) => Raw::Int(int),
+        _ => Raw::Null,
     }
 }
 
@@ -128,7 +147,8 @@ fn old_entries_are_those_done_and_of_the_tenant() {
     let table = ledger_table().unwrap();
     let tenant = TenantId::new("a").unwrap();
     let columns = |filter: &Filter| table.names(&filter.columns()).join(" ");
-    assert_eq!(columns(&done_before(0, None)), "status updated_at");
-    assert_eq!(columns(&done_before(0, Some(&tenant))), "tenant status updated_at");
-    assert_eq!(done_before(i64::MIN, None), done_before(FIRST_MICROSECOND, None));
+    assert_eq!(columns(&older_than(0, None, false)), "status updated_at");
+    assert_eq!(columns(&older_than(0, Some(&tenant), false)), "tenant status updated_at");
+    assert_eq!(columns(&older_than(0, None, true)), "updated_at");
+    assert_eq!(older_than(i64::MIN, None, false), older_than(FIRST_MICROSECOND, None, false));
 }

@@ -141,7 +141,7 @@ impl Writer<'_> {
         self.note_generated(session, &append.keys, before).await?;
         let known = rows.as_ref().or_else(|| append.rows.with_keys(&append.table));
         let changed = vec![Changed::new("insert", inserted, &append.table, known)];
-        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, replayed: false })
+        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
     /// The rows that give their keys, and then the others.
@@ -163,7 +163,7 @@ impl Writer<'_> {
         };
         let inserted = given.rows() as u64;
         let changed = vec![Changed::new("insert", inserted, table, rows.as_ref())];
-        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, replayed: false })
+        Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
     async fn copy(&self, session: &mut Session, append: &Append) -> Result<u64> {

@@ -46,6 +46,26 @@ impl Counts {
         ]
     }
 
+    const fn of(values: [u64; 8]) -> Self {
+        let [inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched] = values;
+        Counts { inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched }
+    }
+
+    /// Those of both.
+    pub(super) fn and(&self, other: Counts) -> Self {
+        self.each(other, u64::saturating_add)
+    }
+
+    /// Those that came after `before`.
+    pub(super) fn since(&self, before: Counts) -> Self {
+        self.each(before, u64::saturating_sub)
+    }
+
+    fn each(&self, other: Counts, combine: impl Fn(u64, u64) -> u64) -> Self {
+        let (ours, theirs) = (self.values(), other.values());
+        Counts::of(std::array::from_fn(|at| combine(ours[at], theirs[at])))
+    }
+
     /// As the ledger keeps them.
     pub(super) fn render(&self) -> Result<String> {
         let counts: Vec<_> = Self::NAMES.into_iter().zip(self.values()).collect();
@@ -56,9 +76,8 @@ impl Counts {
     /// As of [`read_result`].
     pub(super) fn read(text: &str) -> Result<Self> {
         let counts = read_result(text)?;
-        let [inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched] =
-            Self::NAMES.map(|wanted| counts.iter().find(|(name, _)| name == wanted).map_or(0, |(_, count)| *count));
-        Ok(Counts { inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched })
+        let find = |wanted| counts.iter().find(|(name, _)| name == wanted).map_or(0, |(_, count)| *count);
+        Ok(Counts::of(Self::NAMES.map(find)))
     }
 }
 
@@ -121,8 +140,14 @@ mod tests {
 
     #[test]
     fn counts_come_back_from_the_ledger() {
-        let [inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched] = [1, 2, 3, 4, 5, 6, 7, 8];
-        let counts = Counts { inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched };
+        let counts = Counts::of([1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(Counts::read(&counts.render().unwrap()).unwrap(), counts);
+    }
+
+    #[test]
+    fn counts_are_added_and_taken_away_name_by_name() {
+        let (all, some) = (Counts::of([9, 8, 7, 6, 5, 4, 3, 2]), Counts::of([1, 2, 3, 4, 5, 3, 2, 1]));
+        assert_eq!(all.since(some).and(some), all);
+        assert_eq!((all.since(some).inserted, all.since(some).matched), (8, 1));
     }
 }

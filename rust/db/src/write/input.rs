@@ -12,27 +12,31 @@ use tokio_util::sync::CancellationToken;
 use super::{Rows, Write};
 
 impl Write {
-    /// The hash, and the number of rows given.
+    /// The hash of what is to be done, without the rows.
+    pub(super) fn hash(&self, table: &TableSchema) -> InputHash {
+        let mut hash = InputHash::new(table, self.operation(), &self.columns(table));
+        self.settings(table, &mut hash);
+        hash
+    }
+
+    /// Adds what is given to the hash.
     ///
     /// # Errors
     /// Every refusal of a value (path `data[row].field`), and `Cancelled`.
-    pub(super) async fn input_hash(
+    pub(super) async fn add_to(
         &self,
+        hash: &mut InputHash,
         table: &Arc<TableSchema>,
         cancel: &CancellationToken,
-    ) -> Result<(String, u64)> {
-        let mut hash = InputHash::new(table, self.operation(), &self.columns(table));
-        self.settings(table, &mut hash);
+    ) -> Result<()> {
         match self {
             Write::Append { rows, .. }
             | Write::Upsert { rows, .. }
             | Write::UpdateRows { rows, .. }
-            | Write::DeleteRows { rows, .. } => add_rows(&mut hash, table, rows, cancel).await?,
-            Write::UpdateOne { values, .. } | Write::UpdateMatching { values, .. } => hash.rows(values)?,
-            Write::DeleteOne { .. } | Write::DeleteMatching { .. } => {}
+            | Write::DeleteRows { rows, .. } => add_rows(hash, table, rows, cancel).await,
+            Write::UpdateOne { values, .. } | Write::UpdateMatching { values, .. } => hash.rows(values),
+            Write::DeleteOne { .. } | Write::DeleteMatching { .. } => Ok(()),
         }
-        let rows = hash.count();
-        Ok((hash.finish(table), rows))
     }
 
     const fn operation(&self) -> &'static str {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use dataflow_core::dialect::Statement;
-use dataflow_core::ledger::{Entry, EntryKey, Kind, done_before};
+use dataflow_core::ledger::{Entry, State, Status, change_to, older_than};
 use dataflow_core::plan::{Plan, Scope};
 use dataflow_core::{Error, ErrorKind, Result};
 
@@ -14,49 +14,73 @@ use crate::context::Context;
 use crate::database::Database;
 use crate::session::{Effect, Session};
 
-/// Whether something is still to be done.
-pub(super) enum Claimed {
-    New,
-    /// It was done before, with this result.
-    Done(String),
-}
-
-/// A bulk write that happens once.
-pub(super) struct Load {
-    pub entry: Entry,
+/// How far the rows of a write go.
+pub(super) struct Mark {
     pub rows: u64,
+    pub hash: String,
 }
 
-impl Load {
-    pub fn new(writer: &Writer<'_>, key: EntryKey, (input_hash, rows): (String, u64)) -> Result<Self> {
-        let tenant = writer.scope.tenant_of(&writer.table)?.cloned();
-        let scope = writer.table.full_name();
-        Ok(Load { entry: Entry { tenant, scope, kind: Kind::Load, key, input_hash }, rows })
+/// A write that happens once, or a piece of one: it goes from where the ledger is to where it will be then.
+pub(super) struct Step {
+    pub entry: Entry,
+    pub from: Mark,
+    pub to: Mark,
+    /// Whether nothing comes after it.
+    pub last: bool,
+    /// What came of the rows before.
+    pub before: Counts,
+}
+
+impl Step {
+    /// Whether the work has come just to where this step begins.
+    fn begins_at(&self, state: &State) -> bool {
+        let State { status, input_hash, rows_done, .. } = state;
+        *status == Status::Running && *rows_done == self.from.rows && *input_hash == self.from.hash
+    }
+
+    fn state(&self, counts: Counts, epoch: i64) -> Result<State> {
+        Ok(State {
+            status: if self.last { Status::Done } else { Status::Running },
+            input_hash: self.to.hash.clone(),
+            rows_done: self.to.rows,
+            result: Some(self.before.and(counts).render()?),
+            epoch,
+        })
     }
 }
 
+/// What the ledger says when a step is to begin.
+enum Claimed {
+    /// It is for us to take; with the epoch of the entry.
+    Step(i64),
+    /// The work is elsewhere.
+    Elsewhere(State),
+}
+
 impl Database {
-    /// Forgets what was done longer ago than `older_than` (microseconds), of the context's tenant where there is one;
-    /// returns how many entries it were. What is forgotten happens anew when it is run again.
-    pub async fn prune_ledger(&self, older_than: i64, context: &Context) -> Result<u64> {
-        let filter = done_before(context.now_us().saturating_sub(older_than), context.tenant.as_ref());
+    /// Forgets what was done longer ago than `older` (microseconds), of the context's tenant where there is one;
+    /// returns how many entries it were. What is forgotten happens anew when it is run again, and so do the committed
+    /// rows of loads that did not end, which are forgotten only if `unfinished`.
+    pub async fn prune_ledger(&self, older: i64, unfinished: bool, context: &Context) -> Result<u64> {
+        let filter = older_than(context.now_us().saturating_sub(older), context.tenant.as_ref(), unfinished);
         let write = Write::DeleteMatching { filter, max_affected: None, hard: true };
         Ok(self.write(self.ledger(), write, None, context).await?.counts.deleted)
     }
 }
 
 impl Writer<'_> {
-    /// The write, unless its load was done before.
-    pub(super) async fn run_once(&self, session: &mut Session, job: &mut Job, load: &Load) -> Result<Written> {
+    /// The step, unless the ledger says that it is not the next one.
+    pub(super) async fn run_once(&self, session: &mut Session, job: &mut Job, step: &Step) -> Result<Written> {
         let ledger = self.ledger();
-        if let Claimed::Done(result) = ledger.claim(session, &load.entry).await? {
-            return Ok(Written { counts: Counts::read(&result)?, replayed: true, ..Written::default() });
-        }
+        let epoch = match ledger.claim(session, step).await? {
+            Claimed::Step(epoch) => epoch,
+            Claimed::Elsewhere(state) => return Ok(Written { elsewhere: Some(state), ..Written::default() }),
+        };
         let written = match job.without_rows(&self.table) {
             Some(nothing) => nothing,
             None => self.run_job(session, job, Effect::Nothing).await?,
         };
-        ledger.complete(session, &load.entry, load.rows, &written.counts.render()?).await?;
+        ledger.advance(session, &step.entry, epoch, &step.state(written.counts, epoch + 1)?).await?;
         Ok(written)
     }
 
@@ -65,39 +89,45 @@ impl Writer<'_> {
         let table = Arc::clone(&self.db.ledger().schema);
         let scope = Scope { tenant: None, labels: self.scope.labels.clone() };
         let (dialect, limits) = (Arc::clone(&self.dialect), self.limits.clone());
-        Writer { table, scope, dialect, limits, load: None, part: None, ..*self }
+        Writer { table, scope, dialect, limits, step: None, part: None, ..*self }
     }
 
-    /// Begins an entry, or tells how it ended before; in the transaction of what is to be done.
+    /// Locks the entry of a step, or begins it, in the transaction of what is to be done.
     ///
-    /// Another transaction that has begun the same entry is waited for.
+    /// Another transaction that has begun the same step is waited for.
     ///
     /// # Errors
-    /// `LoadMismatch` when it was done with other input; `SerializationFailure` when another transaction has done it
-    /// meanwhile: run again from the start of the transaction, this finds it.
-    pub(super) async fn claim(&self, session: &mut Session, entry: &Entry) -> Result<Claimed> {
+    /// `SerializationFailure` when another transaction has begun the work meanwhile: run again from the start of the
+    /// transaction, this finds it. `LoadMismatch` when the entry is gone.
+    async fn claim(&self, session: &mut Session, step: &Step) -> Result<Claimed> {
         // What is found is read again under a lock: under READ UNCOMMITTED it may be of a transaction that is undone
         // yet. A lock on what is not there would make two that come at once deadlock on MariaDB.
-        let mut found = self.result_of(session, entry, false).await?;
-        if found.is_some() && !self.dialect.lock_rows().is_empty() {
-            found = self.result_of(session, entry, true).await?;
+        let locks = !self.dialect.lock_rows().is_empty();
+        let known = step.from.rows > 0;
+        let mut found = self.state_of(session, &step.entry, locks && known).await?;
+        if found.is_some() && locks && !known {
+            found = self.state_of(session, &step.entry, true).await?;
         }
-        if let Some(result) = found {
-            return Ok(Claimed::Done(result));
+        match found {
+            Some(state) if step.begins_at(&state) => return Ok(Claimed::Step(state.epoch)),
+            Some(state) => return Ok(Claimed::Elsewhere(state)),
+            None if known => return Err(step.entry.forgotten()),
+            None => {}
         }
-        let row = Rows::Given(entry.row(&self.table)?);
+        let begun = State::begun(step.from.hash.clone());
+        let row = Rows::Given(step.entry.row(&self.table, &begun)?);
         let mut append = Append::new(&self.table, &self.scope, row, false, self.now, None)?;
         match self.append(session, &mut append, Effect::Nothing).await {
-            Ok(_) => Ok(Claimed::New),
-            Err(error) if error.kind() == ErrorKind::UniqueViolation => Err(entry.overtaken()),
+            Ok(_) => Ok(Claimed::Step(begun.epoch)),
+            Err(error) if error.kind() == ErrorKind::UniqueViolation => Err(step.entry.overtaken()),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes a claimed entry done.
-    pub(super) async fn complete(&self, session: &mut Session, entry: &Entry, rows: u64, result: &str) -> Result<()> {
-        let assignments = entry.completion(rows, result, self.now);
-        let (table, selection) = (Arc::clone(&self.table), entry.selection());
+    /// Brings a claimed entry to its next state.
+    async fn advance(&self, session: &mut Session, entry: &Entry, epoch: i64, state: &State) -> Result<()> {
+        let assignments = change_to(state, self.now);
+        let (table, selection) = (Arc::clone(&self.table), entry.selection_at(epoch));
         let scoped = self.scoped(Plan::Change { table, selection, assignments, include_deleted: false })?;
         let statement = Statement::change(self.dialect.as_ref(), &scoped)?;
         match self.send(session, &scoped, &statement, Effect::Nothing).await?.affected {
@@ -106,8 +136,8 @@ impl Writer<'_> {
         }
     }
 
-    async fn result_of(&self, session: &mut Session, entry: &Entry, lock: bool) -> Result<Option<String>> {
+    async fn state_of(&self, session: &mut Session, entry: &Entry, lock: bool) -> Result<Option<State>> {
         let stored = self.read(session, entry.selection(), None, false, lock).await?;
-        entry.result_in(&self.table, &stored)
+        Entry::state_in(&self.table, &stored)
     }
 }

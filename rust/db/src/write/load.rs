@@ -5,8 +5,13 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dataflow_core::merge::{Duplicates, Key, same_key};
+use dataflow_core::merge::{Duplicates, Key, keys_of, same_key};
+use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
+
+use super::append::rows_keys;
+use super::keys::KeyWork;
+use super::{Rows, Write};
 
 /// One piece of a load.
 #[derive(Clone)]
@@ -99,6 +104,59 @@ impl Part {
     pub(super) fn may_have_generated(&self, key: i64) -> bool {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.generated.is_some_and(|known| known.first < self.first && (known.above + 1..=known.most).contains(&key))
+    }
+}
+
+impl Write {
+    /// Notes the keys of rows that are written already, so that later ones with the same keys are known as repetitions,
+    /// and that the database has given keys to those without one, whichever these are.
+    pub(super) fn note_keys(&self, table: &Arc<TableSchema>) -> Result<()> {
+        if let (Write::Append { rows, .. } | Write::Upsert { rows, .. }, Some(part)) = (self, self.part())
+            && KeyWork::new(table, &rows_keys(table, rows)?, rows.count()).generates()
+        {
+            part.note_generated(i64::MIN, i64::MAX);
+        }
+        let (rows, part, columns) = match self {
+            Write::Upsert { rows, part: Some(part), conflict_on, .. } => (rows, part, conflict_on),
+            Write::UpdateRows { rows, part: Some(part), .. } | Write::DeleteRows { rows, part: Some(part), .. } => {
+                (rows, part, &table.key)
+            }
+            _ => return Ok(()),
+        };
+        let keys = keys_of(table, columns, &rows.whole(table)?.batch)?;
+        part.repeats(&keys, Duplicates::First).map(drop)
+    }
+
+    /// Two writes: one of the first `rows`, one of the others.
+    pub(super) fn split(self, rows: usize) -> (Write, Write) {
+        let (mut first, mut rest) = (self.clone(), self);
+        if let (Some(ours), Some(theirs)) = (first.rows_mut(), rest.rows_mut()) {
+            (*ours, *theirs) = ours.split(rows);
+        }
+        if let Some(part) = rest.part_mut() {
+            part.first += rows;
+        }
+        (first, rest)
+    }
+
+    fn rows_mut(&mut self) -> Option<&mut Rows> {
+        match self {
+            Write::Append { rows, .. }
+            | Write::Upsert { rows, .. }
+            | Write::UpdateRows { rows, .. }
+            | Write::DeleteRows { rows, .. } => Some(rows),
+            _ => None,
+        }
+    }
+
+    fn part_mut(&mut self) -> Option<&mut Part> {
+        match self {
+            Write::Append { part, .. }
+            | Write::Upsert { part, .. }
+            | Write::UpdateRows { part, .. }
+            | Write::DeleteRows { part, .. } => part.as_mut(),
+            _ => None,
+        }
     }
 }
 

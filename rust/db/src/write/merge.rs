@@ -208,7 +208,7 @@ impl Writer<'_> {
         let order: &[usize] = if moves { &[] } else { &inserts };
         let rows =
             merge.return_rows.then(|| self.returned(fates, stored, &changed, added.as_ref(), order)).transpose()?;
-        Ok(Written { counts, rows, changed: events, replayed: false })
+        Ok(Written { counts, rows, changed: events, ..Written::default() })
     }
 
     /// Whether an update frees or takes a unique value that another row of the data may want.
@@ -374,7 +374,7 @@ impl Writer<'_> {
         let counts = count(&fates);
         let events = vec![Changed::new("update", counts.updated, &self.table, Some(&changed))];
         let rows = if changed.num_rows() == 1 { changed } else { stored };
-        Ok(Written { counts, rows: Some(rows), changed: events, replayed: false })
+        Ok(Written { counts, rows: Some(rows), changed: events, ..Written::default() })
     }
 }
 

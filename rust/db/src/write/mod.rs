@@ -9,7 +9,9 @@ mod keys;
 mod ledger;
 mod load;
 mod merge;
+mod piece;
 mod rows;
+mod run;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use arrow_array::RecordBatch;
 use dataflow_core::batch::Given;
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::filter::Filter;
-use dataflow_core::ledger::EntryKey;
+use dataflow_core::ledger::State;
 use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
 use dataflow_core::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection};
 use dataflow_core::schema::TableSchema;
@@ -28,9 +30,10 @@ use tokio::time::Instant;
 use self::append::Append;
 use self::counts::Changed;
 pub use self::counts::Counts;
-use self::ledger::Load;
+use self::ledger::Step;
 pub use self::load::{Part, SeenKeys};
 pub use self::rows::Rows;
+pub use self::run::{LoadPiece, LoadRun};
 use crate::context::Context;
 use crate::database::{Database, Table};
 use crate::driver::{Access, Reply};
@@ -42,6 +45,7 @@ use crate::session::{Effect, GRACE, Limits, Session};
 const ATTEMPTS: u32 = 10;
 
 /// What is to be written.
+#[derive(Clone)]
 pub enum Write {
     /// New rows.
     Append { rows: Rows, return_rows: bool, part: Option<Part> },
@@ -78,6 +82,8 @@ pub struct Written {
     /// Whether it was done before under its load id, and nothing was written now.
     pub replayed: bool,
     changed: Vec<Changed>,
+    /// What the ledger says, where it is not what was expected: then nothing was written.
+    elsewhere: Option<State>,
 }
 
 impl Write {
@@ -108,7 +114,7 @@ impl Database {
         &self,
         table: &Table,
         write: Write,
-        load_id: Option<EntryKey>,
+        load: Option<LoadPiece>,
         context: &Context,
     ) -> Result<Written> {
         let schema = &table.schema;
@@ -117,11 +123,16 @@ impl Database {
             return Err(Error::new(ErrorKind::AppendOnly, format!("the rows of {} are never changed", schema.model))
                 .hint("its model says append_only: only new rows are taken"));
         }
+        match load {
+            None => self.write_step(table, write, None, context).await,
+            Some(piece) => Box::pin(self.write_piece(table, write, &piece, context)).await,
+        }
+    }
+
+    /// One attempt, which leaves nothing behind where the ledger says that another step is the next one.
+    async fn write_step(&self, table: &Table, write: Write, step: Option<Step>, context: &Context) -> Result<Written> {
+        let schema = &table.schema;
         let now = context.now_us();
-        let input = match &load_id {
-            Some(_) => Some(write.input_hash(schema, &context.cancel).await?),
-            None => None,
-        };
         generated::check(schema, &write)?;
         let part = write.part().cloned();
         let mut job = Job::new(schema, &context.scope(), write, now)?;
@@ -129,13 +140,13 @@ impl Database {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
         }
         self.make_ready(table, context).await?;
-        match (&load_id, job.without_rows(schema)) {
+        match (&step, job.without_rows(schema)) {
             (Some(_), _) => self.make_ready(self.ledger(), context).await?,
             (None, Some(nothing)) => return Ok(nothing),
             (None, None) => {}
         }
         let limits = context.limits();
-        let mut writer = Writer {
+        let writer = Writer {
             db: self,
             table: Arc::clone(schema),
             scope: context.scope(),
@@ -143,10 +154,9 @@ impl Database {
             limits,
             now,
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
-            load: None,
+            step,
             part,
         };
-        writer.load = load_id.zip(input).map(|(key, input)| Load::new(&writer, key, input)).transpose()?;
         match &context.transaction {
             Some(transaction) => {
                 let mut held = transaction.hold(&writer.limits).await?;
@@ -208,7 +218,7 @@ struct Writer<'a> {
     /// Whether the transaction sees the past: rows that others have added since do not show.
     snapshot: bool,
     /// Where the write is to happen once.
-    load: Option<Load>,
+    step: Option<Step>,
     /// Where the rows are only some of what a load brings.
     part: Option<Part>,
 }
@@ -258,7 +268,7 @@ impl Writer<'_> {
         };
         match result {
             // Nothing was written: a rollback ends it as well, and has no outcome that could be unknown.
-            Ok(written) if written.replayed => {
+            Ok(written) if written.elsewhere.is_some() => {
                 rollback(session, &self.limits).await.ok();
                 Ok(written)
             }
@@ -276,7 +286,7 @@ impl Writer<'_> {
     }
 
     fn is_one_statement(&self, append: &Append) -> bool {
-        let alone = self.load.is_none() && self.part.is_none();
+        let alone = self.step.is_none() && self.part.is_none();
         alone && append.is_one_statement(self.dialect.as_ref())
     }
 
@@ -305,9 +315,9 @@ impl Writer<'_> {
     }
 
     async fn run(&self, session: &mut Session, job: &mut Job, effect: Effect) -> Result<Written> {
-        match &self.load {
+        match &self.step {
             None => self.run_job(session, job, effect).await,
-            Some(load) => Box::pin(self.run_once(session, job, load)).await,
+            Some(step) => Box::pin(self.run_once(session, job, step)).await,
         }
     }
 

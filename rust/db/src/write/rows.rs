@@ -25,6 +25,28 @@ impl Rows {
         }
     }
 
+    /// The first `rows` of them, and the others.
+    pub(super) fn split(&self, rows: usize) -> (Rows, Rows) {
+        match self {
+            Rows::Given(given) => {
+                let rest = given.rows() - rows;
+                (Rows::Given(given.slice(0, rows)), Rows::Given(given.slice(rows, rest)))
+            }
+            Rows::Arrow { batches, reading } => {
+                let (mut first, mut rest, mut left) = (Vec::new(), Vec::new(), rows);
+                for batch in batches {
+                    let taken = left.min(batch.num_rows());
+                    left -= taken;
+                    // Also without rows: there is a batch on both sides.
+                    first.push(batch.slice(0, taken));
+                    rest.push(batch.slice(taken, batch.num_rows() - taken));
+                }
+                let reading = *reading;
+                (Rows::Arrow { batches: first, reading }, Rows::Arrow { batches: rest, reading })
+            }
+        }
+    }
+
     /// The rows, where every one of them gives its key.
     pub(super) fn with_keys(&self, table: &TableSchema) -> Option<&RecordBatch> {
         let Rows::Given(given) = self else { return None };
@@ -71,4 +93,36 @@ impl Rows {
 /// An empty batch is still one piece: its columns are checked.
 fn steps(rows: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..rows.max(1)).step_by(CHUNK_ROWS).map(move |at| (at, CHUNK_ROWS.min(rows - at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::Int64Array;
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::Int64Type;
+    use dataflow_core::types::FloatRules;
+
+    use super::*;
+
+    #[test]
+    fn rows_are_split_anywhere_and_none_is_lost() {
+        let batch = |values: Vec<i64>| {
+            let column = Arc::new(Int64Array::from(values)) as arrow_array::ArrayRef;
+            RecordBatch::try_from_iter([("x", column)]).unwrap()
+        };
+        let reading = Reading { floats: FloatRules { nan: true, infinity: true }, nan_is_null: false };
+        let rows = Rows::Arrow { batches: vec![batch(vec![0, 1, 2]), batch(vec![]), batch(vec![3, 4])], reading };
+        let values = |rows: &Rows| -> Vec<i64> {
+            let Rows::Arrow { batches, .. } = rows else { panic!("no Arrow") };
+            assert!(!batches.is_empty());
+            batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
+        };
+        for at in 0..=5 {
+            let (first, rest) = rows.split(at);
+            assert_eq!((first.count(), rest.count()), (at, 5 - at));
+            assert_eq!([values(&first), values(&rest)].concat(), [0, 1, 2, 3, 4]);
+        }
+    }
 }

@@ -114,6 +114,20 @@ fn the_edges_of_batches_and_slices_leave_no_trace() {
 }
 
 #[test]
+fn a_clone_has_the_hash_of_the_rows_so_far() {
+    let table = table(vec![column("x", LogicalType::Int)]);
+    let whole = rows(&table, ints(&[Some(1), None, Some(3), Some(3), None]), Presence::All);
+    let mut running = InputHash::new(&table, "append", &[0, 1]);
+    for row in 0..=whole.rows() {
+        let prefix = if row == 0 { Vec::new() } else { vec![whole.slice(0, row)] };
+        assert_eq!(running.clone().finish(&table), hash(&table, &prefix));
+        if row < whole.rows() {
+            running.rows(&whole.slice(row, 1)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn every_changed_value_and_every_changed_order_shows() {
     for (ty, values) in &columns() {
         let table = table(vec![column("x", ty.clone())]);

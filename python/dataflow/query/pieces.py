@@ -1,0 +1,75 @@
+"""The pieces in which rows are written: cut by their number, or by the memory they take."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from dataflow.errors import DataFlowError, UnsupportedDataError
+from dataflow.query.bridge import Awaited, Steps
+from dataflow.query.input import has_columns
+from dataflow.query.source import Items, Stream
+
+if TYPE_CHECKING:
+    from dataflow import _core
+
+__all__ = ["Pieces"]
+
+# A piece ends with the row that reaches one of them, unless its rows were chosen by the caller.
+_ROWS = 65_536
+_BYTES = 32 << 20
+_UNBOUNDED = 1 << 62
+# Items taken from an asynchronous source between two looks at how full the piece is.
+_ITEMS = 100
+
+
+class Pieces:
+    """The pieces of a source."""
+
+    def __init__(
+        self,
+        table: _core.Table,
+        source: Stream | Items,
+        rows: int | None,
+        load: _core.Load | None,
+        *,
+        keys: bool,
+        defaults: bool,
+    ) -> None:
+        limits = (_ROWS, _BYTES) if rows is None else (rows, _UNBOUNDED)
+        self._source = source
+        self._given: Iterator[Any] = iter(())
+        if isinstance(source, Stream):
+            self._stream = table.stream(source.data, *limits, keys, defaults, load)
+        else:
+            self._buffer = table.buffer(source.convert, *limits, keys, defaults, load)
+
+    def next(self) -> Steps[_core.Piece]:
+        """The next one; only the first and the last may be without rows."""
+        if isinstance(self._source, Stream):
+            return (yield self._stream.next())  # type: ignore[no-any-return]
+        items = self._source.items
+        if not isinstance(items, AsyncIterator):
+            return self._buffer.take(self._buffer.fill(items))
+        while self._buffer.fill(self._given):
+            most = min(_ITEMS, self._buffer.room)
+            given = yield Awaited(partial(_collect, items, most), _refusal(items))
+            if not given:
+                return self._buffer.take(True)
+            self._given = iter(given)
+        return self._buffer.take(False)
+
+
+async def _collect(items: AsyncIterator[Any], most: int) -> list[Any]:
+    given: list[Any] = []
+    async for item in items:
+        given.append(item)
+        if len(given) == most or (type(item) is not dict and has_columns(item)):
+            break
+    return given
+
+
+def _refusal(items: object) -> DataFlowError:
+    hint = "await the call's twin, e.g. `await table.abulk_create(rows)`, or run the node by AsyncLocalRuntime"
+    return UnsupportedDataError(f"a blocking call cannot wait for {type(items).__name__}", path="data", hint=hint)
