@@ -12,10 +12,11 @@ from dataflow import _core
 from dataflow._spelling import not_built
 from dataflow.errors import DataFlowError, InvalidOptionError, TransactionStateError, UnsupportedDataError
 from dataflow.query.activity import current
-from dataflow.query.bridge import Apart, Awaited, Steps
+from dataflow.query.bridge import Awaited, Steps
 from dataflow.query.input import has_columns
 from dataflow.query.progress import Reporter
 from dataflow.query.source import Items, Stream, Whole
+from dataflow.query.together import together
 
 if TYPE_CHECKING:
     from dataflow.query.activity import Labels
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Job", "Written", "load"]
 
-# Counts, the rows where they were asked for, and whether the load had happened before.
-Written: TypeAlias = tuple[dict[str, int], "_core.Batch | None", bool]
+# Counts, the rows and their outcomes where they were asked for, and whether the load had happened before.
+Written: TypeAlias = tuple[dict[str, int], "_core.Batch | None", "_core.Outcomes | None", bool]
 
 # A piece ends with the row that reaches one of them, unless its rows were chosen by the caller.
 _ROWS = 65_536
@@ -42,13 +43,14 @@ class Job(NamedTuple):
         make: Makes the operation that writes a piece.
         changes: Whether stored rows are read to decide what is written.
         keys: Whether the rows are keys.
-        last: Whether the last of rows with one key goes: nobody knows it before the end.
+        whole: What needs all rows at once, as a caller calls it: which row is the last of a key, or what is not among
+            the rows, nobody knows before the end.
     """
 
     make: Callable[[Any, _Caller], _core.Operation[Written]]
     changes: bool = True
     keys: bool = False
-    last: bool = False
+    whole: str | None = None
 
 
 class _Sum:
@@ -59,19 +61,24 @@ class _Sum:
         self.pieces = 0
         self._counts: dict[str, int] = {}
         self._batches: list[_core.Batch] = []
+        self._outcomes: list[_core.Outcomes] = []
         self._replayed = False
 
     def add(self, written: Written, rows: int) -> None:
-        counts, batch, replayed = written
+        counts, batch, outcomes, replayed = written
         self._replayed |= replayed
         self.rows += rows
         self.pieces += 1
         self._counts = {name: self._counts.get(name, 0) + count for name, count in counts.items()}
         if batch is not None:
             self._batches.append(batch)
+        if outcomes is not None:
+            self._outcomes.append(outcomes)
 
     def written(self) -> Written:
-        return self._counts, _core.Batch.concat(self._batches) if self._batches else None, self._replayed
+        batch = _core.Batch.concat(self._batches) if self._batches else None
+        outcomes = _core.Outcomes.concat(self._outcomes) if self._outcomes else None
+        return self._counts, batch, outcomes, self._replayed
 
 
 class _Pieces:
@@ -164,16 +171,17 @@ class _Load:
     def _first(self, pieces: _Pieces) -> Steps[_core.Piece]:
         """The first piece, where more may follow it.
 
-        Which row is the last of a key shows at the end only, and what was written before cannot be taken back.
+        What shows at the end only cannot be asked of the first piece, and what was written cannot be taken back.
         """
         first = yield from pieces.next()
-        alone = self._job.last or self._named
+        alone = self._job.whole is not None or self._named
         if alone and not first.ended and len((yield from pieces.next())):
             if self._named:
                 raise not_built("`load_id` for rows that come in pieces", path="load_id")
-            message = 'duplicates="last" needs all rows at once, and these come in pieces'
+            message = f"{self._job.whole} needs all rows at once, and these come in pieces"
             hint = "collect them first, e.g. list(rows) or pyarrow.table(data), without chunk_rows"
-            raise InvalidOptionError(message, path="duplicates", hint=hint)
+            path = "data" if self._job.whole == "bulk_sync" else "duplicates"
+            raise InvalidOptionError(message, path=path, hint=hint)
         return first
 
     def _write(self, piece: _core.Piece, caller: _Caller) -> Steps[None]:
@@ -194,28 +202,8 @@ class _Load:
 
     def _write_together(self, first: _core.Piece, pieces: _Pieces) -> Steps[None]:
         """All pieces in one transaction: the caller's, up to a savepoint, or one of their own."""
-        outer, *rest = self._caller
-        if outer is None:
-            # Before it begins: MariaDB would commit with the making of the table.
-            yield self._table.ensure()
-            transaction: _core.Transaction = yield self._table.begin(self._job.changes, self._caller[3])
-            keep, undo = transaction.commit, transaction.rollback
-        else:
-            level: int = yield outer.savepoint()
-            transaction, keep, undo = outer, partial(outer.release, level), partial(outer.rollback_to, level)
-        try:
-            yield from self._write_all(first, pieces, (transaction, *rest))  # type: ignore[arg-type]
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            try:
-                yield Apart(undo())
-            except DataFlowError as failure:
-                error.add_note(f"the rollback failed as well: {failure.code} {failure.message}")
-            if outer is None:
-                _fill(error, outcome="rolled back")
-            raise
-        yield keep()
+        write = partial(self._write_all, first, pieces)
+        yield from together(self._table, self._caller, write, changes=self._job.changes)
 
     def _write_chunks(self, pieces: _Pieces) -> Steps[None]:
         """Each piece in a transaction of its own."""

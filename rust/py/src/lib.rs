@@ -11,6 +11,7 @@ mod input;
 mod model;
 mod operation;
 mod options;
+mod outcomes;
 mod raw;
 mod runtime;
 mod source;
@@ -33,6 +34,8 @@ mod _core {
     use super::event::PyEvents;
     #[pymodule_export]
     use super::operation::PyOperation;
+    #[pymodule_export]
+    use super::outcomes::PyOutcomes;
     #[pymodule_export]
     use super::raw::register_class;
     #[pymodule_export]

@@ -40,7 +40,7 @@ impl Database {
     /// returns how many entries it were. What is forgotten happens anew when it is run again.
     pub async fn prune_ledger(&self, older_than: i64, context: &Context) -> Result<u64> {
         let filter = done_before(context.now_us().saturating_sub(older_than), context.tenant.as_ref());
-        let write = Write::DeleteMatching { filter, max_affected: None, hard: true };
+        let write = Write::DeleteMatching { filter, max_affected: None, hard: true, return_rows: false };
         Ok(self.write(self.ledger(), write, None, context).await?.counts.deleted)
     }
 }
@@ -52,7 +52,7 @@ impl Writer<'_> {
         if let Claimed::Done(result) = ledger.claim(session, &load.entry).await? {
             return Ok(Written { counts: Counts::read(&result)?, replayed: true, ..Written::default() });
         }
-        let written = match job.without_rows(&self.table) {
+        let written = match job.without_rows(&self.table)? {
             Some(nothing) => nothing,
             None => self.run_job(session, job, Effect::Nothing).await?,
         };
