@@ -126,7 +126,10 @@ impl KeyWork {
             return Ok(Arc::from([]));
         }
         let mut take = Statement::unscoped(
-            format!("SELECT nextval({sequence}) FROM generate_series(1, $3)"),
+            // Materialized: the name of the sequence would be looked up for every id.
+            format!(
+                "WITH s AS MATERIALIZED (SELECT {sequence} AS seq) SELECT nextval(seq) FROM s, generate_series(1, $3)"
+            ),
             "the generator of a table's keys",
         )
         .returning(&[("id", LogicalType::Int)]);
