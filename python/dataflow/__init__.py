@@ -27,7 +27,7 @@ from dataflow.errors import DataFlowError
 from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Ref, Unique, auto, field
 from dataflow.model.register import register_type
 from dataflow.query.progress import LoadProgress
-from dataflow.query.result import BulkResult, Records, Rows
+from dataflow.query.result import BulkResult, Outcomes, Records, Rows
 from dataflow.query.table import Table
 from dataflow.query.transaction import Transaction
 
@@ -68,6 +68,7 @@ __all__ = [
     "Naive",
     "Node",
     "NodeRegistry",
+    "Outcomes",
     "Precision",
     "ReadNode",
     "Records",

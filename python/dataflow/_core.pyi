@@ -15,6 +15,7 @@ __all__ = [
     "Events",
     "Load",
     "Operation",
+    "Outcomes",
     "Piece",
     "Stream",
     "Table",
@@ -106,9 +107,9 @@ _Labels: TypeAlias = tuple[str, str, str | None, str | None]
 # The transaction, the tenant, the time in microseconds since 1970 where it is not the system's, and the labels.
 _Caller: TypeAlias = tuple[Transaction | None, str | None, int | None, _Labels | None]
 _Filter: TypeAlias = Mapping[str, object]
-# Counts of rows by what became of them, the rows where they were asked for, and whether it was done before under its
-# load id.
-_Written: TypeAlias = tuple[dict[str, int], Batch | None, bool]
+# Counts of rows by what became of them, the rows and their outcomes where they were asked for, and whether it was done
+# before under its load id.
+_Written: TypeAlias = tuple[dict[str, int], Batch | None, Outcomes | None, bool]
 
 @final
 class Table:
@@ -126,10 +127,15 @@ class Table:
         update_fields: Sequence[str] | None,
         return_rows: bool,
         single: bool,
+        within: tuple[_Filter, bool, bool, int | None] | None,
         load_id: str | None,
         caller: _Caller,
     ) -> Operation[_Written]:
-        """`on_conflict` is `update`, `ignore` or `error`; `duplicates` is `error`, `first` or `last`."""
+        """`on_conflict` is `update`, `ignore` or `error`; `duplicates` is `error`, `first` or `last`.
+
+        `within` is a filter of which other rows are deleted, whether it may match every row, whether a soft delete is
+        none, and the most rows that may go.
+        """
 
     def update_rows(
         self,
@@ -144,7 +150,14 @@ class Table:
 
     def update_one(self, filter: _Filter, updates: dict[str, object], caller: _Caller) -> Operation[_Written]: ...
     def update_matching(
-        self, filter: _Filter, updates: dict[str, object], all_rows: bool, load_id: str | None, caller: _Caller
+        self,
+        filter: _Filter,
+        updates: dict[str, object],
+        max_affected: int | None,
+        all_rows: bool,
+        return_rows: bool,
+        load_id: str | None,
+        caller: _Caller,
     ) -> Operation[_Written]: ...
     def delete_one(self, filter: _Filter, version: int | None, hard: bool, caller: _Caller) -> Operation[_Written]: ...
     def delete_matching(
@@ -153,11 +166,14 @@ class Table:
         max_affected: int | None,
         hard: bool,
         all_rows: bool,
+        return_rows: bool,
         load_id: str | None,
         caller: _Caller,
     ) -> Operation[_Written]: ...
-    def delete_rows(self, data: _Data, hard: bool, load_id: str | None, caller: _Caller) -> Operation[_Written]:
-        """Rows by key; other fields are not looked at."""
+    def delete_rows(
+        self, data: _Data, hard: bool, return_rows: bool, load_id: str | None, caller: _Caller
+    ) -> Operation[_Written]:
+        """Rows by key; of the other fields only the version is looked at."""
 
     def read(
         self,
@@ -247,6 +263,17 @@ class Batch:
     def instances(self, cls: type[_T]) -> list[_T]:
         """Objects of `cls` made without calling its `__init__`."""
 
+    def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class Outcomes:
+    """How each row of a write ended, in the order given."""
+
+    @staticmethod
+    def concat(parts: Sequence[Outcomes]) -> Outcomes: ...
+    def __len__(self) -> int: ...
+    def records(self) -> list[dict[str, Any]]: ...
     def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...
 

@@ -178,7 +178,7 @@ def test_a_dry_run_only_counts(items: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"max_affected": 1}, {"dry_run": True}, {"filter": {"id": 1}}, {"max_affected": -1}]
+    "options", [{"max_affected": 1}, {"all_rows": True}, {"filter": {"id": 1}}, {"max_affected": -1}]
 )
 def test_options_that_contradict_keys_are_refused(items: Any, options: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidOptionError):

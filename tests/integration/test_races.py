@@ -12,7 +12,7 @@ from dataflow import DataFlow, MaxLength, Unique, errors
 from tests.database import Database
 from tests.integration import bare
 from tests.integration.fresh import fresh
-from tests.runtime.server import wait_for_lock_waits
+from tests.runtime.server import is_busy, wait_for_lock_waits, wait_until
 
 WRITERS = 50
 UPSERTS = 20
@@ -241,3 +241,23 @@ def test_racing_deletes_and_updates_in_opposite_order_do_not_deadlock(items: Any
         400,
         600,
     }
+
+
+@pytest.mark.parametrize("size", [1, 5])
+@pytest.mark.parametrize("return_rows", [False, True])
+def test_every_row_of_a_filter_is_counted_once_while_another_writer_changes_it(
+    db: DataFlow, database: Database, items: Any, size: int, return_rows: bool
+) -> None:
+    """One of the rows becomes equal to the updates, or different, while the update waits for it."""
+    items.bulk_create([{"code": str(n), "count": n % 2} for n in range(10)] + [{"code": "x", "count": 6 - size}])
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction():
+            items.bulk_update({"code": "x"}, {"count": size})
+            update = pool.submit(
+                items.bulk_update, {"count": {"$gte": 0}}, {"count": 5}, return_rows=return_rows, all_rows=True
+            )
+            if database.kind != "sqlite":
+                wait_until(lambda: is_busy(database), "the update waits for the row")
+        result = update.result(30)
+    assert (result.updated + result.unchanged, result.matched) == (11, 11)
+    assert result.unchanged == (size == 5)

@@ -260,3 +260,12 @@ def test_a_unique_float_finds_its_row(db: DataFlow):
         [{"ratio": ratio, "note": "seen"} for ratio in (1e300, -0.0, 0.1, 2.5)], conflict_on="ratio"
     )
     assert (result.updated, result.inserted, readings.count()) == (3, 1, 5)
+
+
+@pytest.mark.parametrize("fields", ["id", ["id", "sku"], "sku"])
+def test_update_fields_that_could_not_change_are_refused(items: Any, fields: Any) -> None:
+    for upsert in (items.bulk_upsert, items.upsert):
+        rows = {"sku": "s", "name": "x"} if upsert == items.upsert else [{"sku": "s", "name": "x"}]
+        with pytest.raises(errors.InvalidOptionError) as caught:
+            upsert(rows, conflict_on="sku", update_fields=fields)
+        assert caught.value.path == "update_fields"

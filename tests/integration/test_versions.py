@@ -133,3 +133,12 @@ def test_a_deleted_row_is_not_found_by_its_stale_instance(docs: Any) -> None:
     for write in (docs.update, docs.delete):
         with pytest.raises(errors.NotFoundError):
             write(doc)
+
+
+def test_a_row_that_is_left_alone_may_have_any_version_and_key(docs: Any) -> None:
+    docs.update(1, {"text": "b"})
+    rows = [{"id": 1, "code": "c1", "version": 1}, {"id": 9, "code": "c2", "version": 7}]
+    assert docs.bulk_upsert(rows, conflict_on="code", on_conflict="ignore").ignored == 2
+    with pytest.raises(errors.UniqueViolationError):
+        docs.bulk_create(rows[:1], conflict_on="code", duplicates="first")
+    assert versions(docs) == [2, 1, 1]

@@ -105,7 +105,7 @@ class Maker:
     def rules(self, verb: str) -> Rules:
         pick = self.random.choice
         target = pick([("id",), ("sku",), ("sku",), ("a", "b")])
-        update = pick([None, None, ("name",), ("qty", "note"), ("sku", "a"), ("id", "b")])
+        update = pick([None, None, ("name",), ("qty", "note"), ("sku", "a"), ("id", "note")])
         if verb == "upsert":
             return Rules(target, "update", "error", update, self.now)
         conflict, same = pick(["update", "update", "ignore", "error"]), pick(["error", "first", "last"])
@@ -236,7 +236,12 @@ def check_result(table: Any, case: Case, result: Any, expected: Outcome) -> None
     assert counts == expected.counts
     assert sum(counts.values()) == len(case.given)
     assert (result.rows is not None) == case.return_rows
-    assert result.rows is None or result.rows.records() == returned
+    assert (result.outcomes is not None) == case.return_rows
+    if case.return_rows:
+        assert result.rows.records() == returned
+        told = [(end["row"], end["status"], end["first_row"], end["key"]["id"]) for end in result.outcomes]
+        kept = enumerate(zip(expected.ends, expected.returned, strict=True))
+        assert told == [(at, *end, row["id"]) for at, (end, row) in kept]
 
 
 def thin_out(random: Random, table: Any) -> None:

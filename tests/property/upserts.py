@@ -39,6 +39,8 @@ class Outcome:
     table: list[Row]
     rules: Rules
     counts: Counter[str] = field(default_factory=Counter)
+    # For each row how it ended, and the row that goes instead.
+    ends: list[tuple[str, int | None]] = field(default_factory=list)
     returned: list[Row] = field(default_factory=list)
 
 
@@ -49,6 +51,7 @@ def upsert(table: list[Row], given: list[Row], rules: Rules) -> Outcome:
     outcome, faults = Outcome([dict(row) for row in table], rules), set[str]()
     stands: dict[int, Row] = {}
     for at in range(len(given)):
+        before = Counter(outcome.counts)
         if goes[at] == at:
             try:
                 stands[at] = write(outcome, given[at])
@@ -56,6 +59,7 @@ def upsert(table: list[Row], given: list[Row], rules: Rules) -> Outcome:
                 faults |= refused.kinds
         else:
             outcome.counts["duplicate"] += 1
+        outcome.ends += [(status, None if goes[at] == at else goes[at]) for status in outcome.counts - before]
     if faults:
         raise RefusedError(faults)
     outcome.returned = [stands[goes[at]] for at in range(len(given))]
@@ -107,11 +111,11 @@ def write(outcome: Outcome, row: Row) -> Row:
     stored = find(outcome, row)
     if stored is None:
         return insert(outcome, row)
-    check_match(outcome, row, stored)
     deleted = stored.get("deleted_at") is not None
     if outcome.rules.on_conflict == "ignore" and not deleted:
         outcome.counts["ignored"] += 1
         return stored
+    check_match(outcome, row, stored)
     return update(outcome, row, stored, deleted)
 
 
@@ -124,12 +128,13 @@ def find(outcome: Outcome, row: Row) -> Row | None:
 
 
 def check_match(outcome: Outcome, row: Row, stored: Row) -> None:
+    """A row that changes nothing may have any version and key."""
+    if outcome.rules.on_conflict == "error":
+        raise RefusedError({"UniqueViolation"})
     if row.get("version") not in (None, stored.get("version")):
         raise RefusedError({"StaleRow"})
     if row.get("id") not in (None, stored["id"]):
         raise RefusedError({"KeyMismatch"})
-    if outcome.rules.on_conflict == "error":
-        raise RefusedError({"UniqueViolation"})
 
 
 def insert(outcome: Outcome, row: Row) -> Row:

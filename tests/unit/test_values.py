@@ -40,7 +40,7 @@ def table(engine: _core.Engine) -> _core.Table:
 
 def append(table: _core.Table, rows: list[dict[str, object]], *, single: bool) -> _core.Batch:
     """Stores rows and gives them back."""
-    _, batch, _ = table.append(rows, True, single, None, NOBODY).wait()
+    _, batch, *_ = table.append(rows, True, single, None, NOBODY).wait()
     assert batch is not None
     return batch
 

@@ -16,13 +16,12 @@ from dataflow.query.bulk_options import (
     option_defaults,
     read_options,
 )
-from dataflow.query.result import BulkResult
+from dataflow.query.result import OUTCOMES, BulkResult
 
 __all__ = ["BulkCreateNode", "BulkDeleteNode", "BulkNode", "BulkUpdateNode", "BulkUpsertNode"]
 
 Names = str | Sequence[str]
 Filter = Mapping[str, Any]
-_OUTCOMES = ("inserted", "updated", "unchanged", "deleted", "ignored", "duplicate", "missing", "rejected")
 # Words that other frameworks have for the same.
 _CONFLICTS = {"skip": "ignore", "upsert": "update"}
 
@@ -59,7 +58,7 @@ class BulkNode(ModelNode):
             read_options(self.kind, self.options, _as_options(options))
 
     def outputs(self) -> Mapping[str, Any]:
-        return dict.fromkeys((*BulkResult(), "rows"), Any)
+        return dict.fromkeys((*BulkResult(), "rows", "outcomes"), Any)
 
     def result(self, written: Any, started: float, options: Mapping[str, Any]) -> BulkResult:
         """The counts, and the seconds since `started`."""
@@ -68,7 +67,7 @@ class BulkNode(ModelNode):
     def count_rows(self, outputs: Mapping[str, Any]) -> int | None:
         if not isinstance(outputs, BulkResult):
             return None
-        return sum(outputs[name] for name in _OUTCOMES) or outputs.matched
+        return sum(outputs[name] for name in OUTCOMES) or outputs.matched
 
 
 class BulkCreateNode(BulkNode):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
@@ -20,12 +21,14 @@ from dataflow.query.bulk_options import (
 from dataflow.query.handle import Filter, Handle
 from dataflow.query.load import Job, load
 from dataflow.query.loaded import Loaded, Written
-from dataflow.query.result import BulkResult, Rows
+from dataflow.query.result import OUTCOMES, BulkResult, Outcomes, Rows
 from dataflow.query.source import AnySource, Source, find_source
+from dataflow.query.together import rehearse
 from dataflow.query.writing import read_names
 
 if TYPE_CHECKING:
     from dataflow import _core
+    from dataflow.query.handle import Caller
 
 __all__ = ["Bulk"]
 
@@ -75,6 +78,7 @@ class Bulk(Handle[_T]):
 
         Raises:
             UnfilteredWriteError: The filter matches every row, and `all_rows=True` is not said.
+            LimitExceededError: More than `max_affected` rows would change; nothing was changed.
             NotFoundError: A row of the data is not there.
             StaleRowError: A row has another version than the one given.
             DuplicateRowError: Two rows of the data have the same key.
@@ -162,16 +166,19 @@ class Bulk(Handle[_T]):
     def _upsert(self, data: object, read: dict[str, Any]) -> Steps[Loaded]:
         target = read_names(read["conflict_on"], "conflict_on")
         update = read_names(read.get("update_fields"), "update_fields")
-        settings = (read["on_conflict"], read["duplicates"], update, read["return_rows"], False, read["load_id"])
-        job = Job(
-            lambda rows, here: self._core.upsert(rows, target, *settings, here), last=read["duplicates"] == "last"
-        )
+        settings = (read["on_conflict"], read["duplicates"], update, read["return_rows"], False, None, read["load_id"])
+        job = Job(lambda rows, here: self._core.upsert(rows, target, *settings, here), whole=_whole(read))
         return self._load(data, read, job)
 
     def _load(self, data: object, read: dict[str, Any], job: Job) -> Steps[Loaded]:
         cut = read["chunk_rows"] is not None or not read["atomic"]
         source = find_source(self._model, data, keys=job.keys, cut=cut)
-        return load(self._core, source, job, self._here(), read)
+        return self._write(read, lambda here: load(self._core, source, job, here, read))
+
+    def _write(self, read: dict[str, Any], write: Callable[[Caller], Steps[Loaded]]) -> Steps[Loaded]:
+        """The write, or what it would do."""
+        here = self._here()
+        return rehearse(self._core, here, write) if read.get("dry_run") else write(here)
 
     def _change_many(
         self, filter: Filter | None, updates: Mapping[str, Any] | None, data: object, options: BulkUpdateOptions
@@ -180,42 +187,43 @@ class Bulk(Handle[_T]):
         if data is not None:
             if filter is not None or updates is not None:
                 raise InvalidOptionError("data goes instead of filter and updates", path="data")
-            refuse_beside("data", options, "all_rows")
+            refuse_beside("data", options, "all_rows", "max_affected")
             settings = (read["on_missing"], read["duplicates"], read["return_rows"], read["load_id"])
-            last = read["duplicates"] == "last"
-            job = Job(lambda rows, here: self._core.update_rows(rows, *settings, here), last=last, defaults=False)
+            job = Job(
+                lambda rows, here: self._core.update_rows(rows, *settings, here), whole=_whole(read), defaults=False
+            )
             return self._load(data, read, job)
         if not isinstance(updates, Mapping):
             hint = "bulk_update(filter, updates) or bulk_update(data=rows)"
             raise InvalidOptionError("bulk_update needs the new values", path="updates", hint=hint)
-        refuse_beside("a filter", options, "on_missing", "duplicates", "return_rows", *OF_SOURCES)
-        wanted = {} if filter is None else filter
-        return _whole(
-            self._core.update_matching(wanted, dict(updates), read["all_rows"], read["load_id"], self._here())
-        )
+        refuse_beside("a filter", options, "on_missing", "duplicates", *OF_SOURCES)
+        change = partial(self._core.update_matching, {} if filter is None else filter, dict(updates))
+        everything = read["all_rows"] or read["dry_run"]
+        settings = (read["max_affected"], everything, read["return_rows"], read["load_id"])
+        return self._write(read, lambda here: _at_once(change(*settings, here)))
 
     def _remove_many(self, filter: Filter | None, keys: object, options: BulkDeleteOptions) -> Steps[Any]:
         read = read_options("bulk_delete", BulkDeleteOptions, options)
         if keys is not None:
             if filter is not None:
                 raise InvalidOptionError("keys go instead of a filter", path="keys")
-            refuse_beside("keys", options, "max_affected", "dry_run", "all_rows")
-            hard, load_id = read["hard"], read["load_id"]
-            job = Job(lambda rows, here: self._core.delete_rows(rows, hard, load_id, here), keys=True, defaults=False)
+            refuse_beside("keys", options, "max_affected", "all_rows")
+            settings = (read["hard"], read["return_rows"], read["load_id"])
+            job = Job(lambda rows, here: self._core.delete_rows(rows, *settings, here), keys=True, defaults=False)
             return self._load(keys, read, job)
         refuse_beside("a filter", options, *OF_SOURCES)
         if read["dry_run"]:
-            refuse_beside("dry_run", options, "max_affected", "load_id")
+            refuse_beside("dry_run with a filter", options, "return_rows")
             return _once(self._core.count({} if filter is None else filter, read["hard"], self._here()))
-        settings = (read["max_affected"], read["hard"], read["all_rows"], read["load_id"])
-        return _whole(self._core.delete_matching({} if filter is None else filter, *settings, self._here()))
+        limits = (read["max_affected"], read["hard"], read["all_rows"], read["return_rows"], read["load_id"])
+        return _at_once(self._core.delete_matching({} if filter is None else filter, *limits, self._here()))
 
     def _result(self, loaded: Loaded | int, started: float, load_id: str | None = None) -> BulkResult:
         seconds = perf_counter() - started
         if isinstance(loaded, int):
             return BulkResult(matched=loaded, seconds=seconds)
-        counts, batch, replayed = loaded.written
-        rows = sum(count for name, count in counts.items() if name != "matched") - loaded.resumed_at
+        counts, batch, outcomes, replayed = loaded.written
+        rows = sum(counts.get(name, 0) for name in OUTCOMES) - loaded.resumed_at
         return BulkResult(
             **counts,
             load_id=load_id,
@@ -224,10 +232,16 @@ class Bulk(Handle[_T]):
             replayed=replayed,
             resumed_at=loaded.resumed_at,
             rows=None if batch is None else Rows(batch, self._cls),
+            outcomes=None if outcomes is None else Outcomes(outcomes, self._model.name),
         )
 
 
-def _whole(operation: _core.Operation[Written]) -> Steps[Loaded]:
+def _whole(read: Mapping[str, Any]) -> str | None:
+    """What needs all rows at once."""
+    return 'duplicates="last"' if read["duplicates"] == "last" else None
+
+
+def _at_once(operation: _core.Operation[Written]) -> Steps[Loaded]:
     return Loaded((yield from _once(operation)))
 
 

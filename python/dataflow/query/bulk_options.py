@@ -61,7 +61,7 @@ class BulkUpsertOptions(_BulkOptions, total=False):
         update_fields: The fields that may change in a stored row. Default all that a row gives.
         duplicates: What happens to rows of the data that are the same: `error` (the default), or the `first` or `last`
             goes.
-        return_rows: Whether the rows are given back as stored. Default False.
+        return_rows: Whether the rows are given back as stored, and how each ended. Default False.
     """
 
     on_conflict: Literal["error", "update", "ignore"]
@@ -86,13 +86,18 @@ class BulkUpdateOptions(_BulkOptions, total=False):
     Attributes:
         on_missing: With data: what happens when a row is not there: `error` (the default), or `skip` counts it.
         duplicates: With data: what happens to rows with the same key: `error` (the default), `first` or `last`.
-        return_rows: With data: whether the rows are given back as stored. Default False.
+        return_rows: Whether the rows are given back as stored, and how each ended; those of a filter in the order of
+            their keys. Default False.
+        max_affected: Most rows of a filter that may change: with more, nothing is changed.
+        dry_run: Whether it is only told what the update would do: it is done and undone. Default False.
         all_rows: Whether a filter that matches every row is meant so. Default False.
     """
 
     on_missing: Literal["error", "skip"]
     duplicates: Literal["error", "first", "last"]
     return_rows: bool
+    max_affected: int | None
+    dry_run: bool
     all_rows: bool
 
 
@@ -101,13 +106,17 @@ class BulkDeleteOptions(_BulkOptions, total=False):
 
     Attributes:
         max_affected: Most rows a filter may match: with more, nothing is deleted.
-        dry_run: Whether the rows of a filter are only counted (`matched`). Default False.
+        dry_run: Whether the rows of a filter are only counted (`matched`); with keys whether it is only told what the
+            delete would do. Default False.
+        return_rows: Whether the rows are given back as they were before, and how each ended; those of a filter in the
+            order of their keys. Default False.
         hard: Whether a soft-deleted model really loses the rows. Default False.
         all_rows: Whether a filter that matches every row is meant so. Default False.
     """
 
     max_affected: int | None
     dry_run: bool
+    return_rows: bool
     hard: bool
     all_rows: bool
 
@@ -169,6 +178,8 @@ def read_options(verb: str, kind: type[Any], given: Mapping[str, Any]) -> dict[s
     if options["load_id"] is not None and options.get("return_rows"):
         hint = "leave return_rows out: the rows of an earlier run are not kept"
         raise InvalidOptionError("return_rows has no meaning beside load_id", path="return_rows", hint=hint)
+    if options.get("dry_run"):
+        refuse_beside("dry_run", given, "atomic", "load_id", "max_affected")
     return options
 
 

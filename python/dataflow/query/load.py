@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from dataflow import _core
 from dataflow.errors import DataFlowError, InvalidOptionError, SerializationFailureError, TransactionStateError
 from dataflow.query.activity import current
-from dataflow.query.bridge import Apart, Awaited, Steps
+from dataflow.query.bridge import Awaited, Steps
 from dataflow.query.loaded import Loaded, Sum, Written
 from dataflow.query.pieces import Pieces
 from dataflow.query.progress import Reporter, nothing
 from dataflow.query.source import Items, Stream, Whole
+from dataflow.query.together import fill, note, together
 
 if TYPE_CHECKING:
     from dataflow.query.activity import Labels
@@ -35,14 +36,15 @@ class Job(NamedTuple):
         make: Makes the operation that writes a piece.
         changes: Whether stored rows are read to decide what is written.
         keys: Whether the rows are keys.
-        last: Whether the last of rows with one key goes: nobody knows it before the end.
+        whole: What needs all rows at once, as a caller calls it: which row is the last of a key, or what is not among
+            the rows, nobody knows before the end.
         defaults: Whether absent fields get their defaults: only an insert needs them.
     """
 
     make: Callable[[Any, _Caller], _core.Operation[Written]]
     changes: bool = True
     keys: bool = False
-    last: bool = False
+    whole: str | None = None
     defaults: bool = True
 
 
@@ -111,13 +113,14 @@ class _Load:
     def _first(self, pieces: Pieces) -> Steps[_core.Piece]:
         """The first piece, where more may follow it.
 
-        Which row is the last of a key shows at the end only, and what was written before cannot be taken back.
+        What shows at the end only cannot be asked of the first piece, and what was written cannot be taken back.
         """
         first = yield from pieces.next()
-        if self._job.last and not first.ended and len((yield from pieces.next())):
-            message = 'duplicates="last" needs all rows at once, and these come in pieces'
+        if self._job.whole is not None and not first.ended and len((yield from pieces.next())):
+            message = f"{self._job.whole} needs all rows at once, and these come in pieces"
             hint = "collect them first, e.g. list(rows) or pyarrow.table(data), without chunk_rows"
-            raise InvalidOptionError(message, path="duplicates", hint=hint)
+            path = "data" if self._job.whole == "bulk_sync" else "duplicates"
+            raise InvalidOptionError(message, path=path, hint=hint)
         return first
 
     def _write(self, piece: _core.Piece, caller: _Caller) -> Steps[None]:
@@ -144,51 +147,20 @@ class _Load:
 
     def _write_together(self, first: _core.Piece, pieces: Pieces) -> Steps[None]:
         """All pieces in one transaction, which is begun again where another has done the same load meanwhile."""
-        alone = self._caller[0] is None
-        if alone:
-            # Before it begins: MariaDB would commit with the making of the table.
-            yield self._table.ensure(self._load is not None)
+        alone, named = self._caller[0] is None, self._load is not None
+        write, changes = partial(self._write_all, first, pieces), self._job.changes
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return (yield from self._write_in_one(first, pieces))
+                yield from together(
+                    self._table, self._caller, write, changes=changes, ledger=named, kept=lambda: not self._sum.replayed
+                )
             except SerializationFailureError:
                 # Of a caller's transaction more has failed than this load, and a second piece cannot be read again.
-                if not alone or self._load is None or self._sum.pieces or attempt == _ATTEMPTS:
+                if not alone or not named or self._sum.pieces or attempt == _ATTEMPTS:
                     raise
-
-    def _write_in_one(self, first: _core.Piece, pieces: Pieces) -> Steps[None]:
-        """In the caller's transaction, up to a savepoint, or in one of its own."""
-        outer, *rest = self._caller
-        if outer is None:
-            transaction: _core.Transaction = yield self._table.begin(self._job.changes, self._caller[3])
-            keep, undo = transaction.commit, transaction.rollback
-        else:
-            level: int = yield outer.savepoint()
-            transaction, keep, undo = outer, partial(outer.release, level), partial(outer.rollback_to, level)
-        try:
-            yield from self._write_all(first, pieces, (transaction, *rest))  # type: ignore[arg-type]
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            yield from self._undo(undo(), error)
-            raise
-        if self._sum.replayed:
-            # Nothing was written: a rollback ends it as well, and has no outcome that could be unknown.
-            yield Apart(undo())
-        else:
-            yield keep()
-        self._kept = outer is None
-
-    def _undo(self, undo: _core.Operation[None], error: BaseException) -> Steps[None]:
-        outcome = "rolled back" if self._caller[0] is None else None
-        try:
-            yield Apart(undo)
-        except DataFlowError as failure:
-            error.add_note(f"the rollback failed as well: {failure.code} {failure.message}")
-        except BaseException as late:
-            _fill(late, outcome=outcome)
-            raise
-        _fill(error, outcome=outcome)
+            else:
+                self._kept = alone
+                return
 
     def _write_chunks(self, pieces: Pieces) -> Steps[None]:
         """Each piece in a transaction of its own."""
@@ -206,9 +178,9 @@ class _Load:
         """A load of which some rows stay was not rolled back, whatever became of the chunk that failed."""
         rows = self._rows_kept()
         if rows and getattr(error, "outcome", None) == "rolled back":
-            _set(error, outcome=None)
-        _fill(error, outcome="committed" if rows or self._kept else "rolled back")
-        _set(error, rows_done=rows)
+            note(error, outcome=None)
+        fill(error, outcome="committed" if rows or self._kept else "rolled back")
+        note(error, rows_done=rows)
         if rows and not isinstance(error, DataFlowError):
             error.add_note(f"{rows} rows of the load are committed and stay")
 
@@ -233,7 +205,7 @@ class _Load:
             return error
         told = self._source.failure() if isinstance(self._source, Stream) else None
         if told is not None:
-            _set(told, outcome=error.outcome, rows_done=error.rows_done)
+            note(told, outcome=error.outcome, rows_done=error.rows_done)
             return told
         about = error.path is not None and error.path.startswith(("data", "keys"))
         if self._source.file is not None and about and self._source.file not in error.message:
@@ -244,18 +216,6 @@ class _Load:
 
 def _unawaited() -> DataFlowError:
     return InvalidOptionError("a blocking call cannot await its progress", path="progress")
-
-
-def _fill(error: BaseException, *, outcome: str | None) -> None:
-    """What is told already says more: an unknown outcome is not a rollback."""
-    if getattr(error, "outcome", None) is None:
-        _set(error, outcome=outcome)
-
-
-def _set(error: BaseException, **attributes: Any) -> None:
-    for name, value in attributes.items():
-        with suppress(AttributeError):  # a class with slots
-            setattr(error, name, value)
 
 
 def load(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 if TYPE_CHECKING:
+    from typing import Self
+
     import pandas  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
     import polars  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
     import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
 
     from dataflow import _core
 
-__all__ = ["BulkResult", "Records", "Rows"]
+__all__ = ["OUTCOMES", "BulkResult", "Outcomes", "Records", "Rows"]
 
 _T = TypeVar("_T")
 
@@ -27,12 +29,13 @@ class Rows(Sequence[_T], Generic[_T]):
     """
 
     def __init__(self, batch: _core.Batch, cls: type[_T]) -> None:
-        self._batch = batch
-        self._cls = cls
+        self._batch: _core.Batch | _core.Outcomes = batch
+        self._make: Callable[[], list[_T]] = partial(batch.instances, cls)
+        self._name = cls.__name__
 
     @cached_property
     def _instances(self) -> list[_T]:
-        return self._batch.instances(self._cls)
+        return self._make()
 
     def __len__(self) -> int:
         return len(self._batch)
@@ -48,7 +51,7 @@ class Rows(Sequence[_T], Generic[_T]):
         return iter(self._instances)
 
     def __repr__(self) -> str:
-        return f"<Rows of {self._cls.__name__}: {len(self)}>"
+        return f"<{type(self).__name__} of {self._name}: {len(self)}>"
 
     def records(self) -> list[dict[str, Any]]:
         """The rows as dicts."""
@@ -93,27 +96,36 @@ class Records(Rows[dict[str, Any]]):
     """Rows as a sequence of dicts, which are made when first looked at; else like `Rows`. Equals a list of them."""
 
     def __init__(self, batch: _core.Batch, model: str) -> None:
-        super().__init__(batch, dict)
-        self._model = model
-
-    @cached_property
-    def _instances(self) -> list[dict[str, Any]]:
-        return self._batch.records()
+        self._batch = batch
+        self._make = batch.records
+        self._name = model
 
     def __eq__(self, other: object) -> bool:
         return list(self) == other if isinstance(other, list) else self is other
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __repr__(self) -> str:
-        return f"<Records of {self._model}: {len(self)}>"
-
-    def __copy__(self) -> Records:
+    def __copy__(self) -> Self:
         return self
 
     def __reduce__(self) -> tuple[type[list[dict[str, Any]]], tuple[list[dict[str, Any]]]]:
         """Another process, or a deep copy, gets a list of dicts: the Arrow memory stays here."""
         return list, (list(self),)
+
+
+class Outcomes(Records):
+    """How each row of a bulk write ended: a dict a row, in the order given. Else like `Records`.
+
+    Its columns are `row`, the number of the row in the data; `status`, one of the names of the counts; `key`, its key
+    as a dict, with None where it is not known; for a `duplicate` `first_row`, the number of the row that went instead;
+    and for a row that was `rejected` `kind`, `sqlstate`, `constraint`, `column` and `message`. The rows of a write by
+    filter are numbered in the order of their keys.
+    """
+
+    def __init__(self, batch: _core.Outcomes, model: str) -> None:
+        self._batch = batch
+        self._make = batch.records
+        self._name = model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,8 +149,10 @@ class BulkResult(Mapping[str, Any]):
             now. An attribute only, not one of the items.
         resumed_at: Rows that an earlier run of the load had committed, after which this one went on: the counts are
             those of all runs together. 0 where it began anew, or was replayed. An attribute only.
-        rows: The rows as stored, in the order given, where they were asked for with `return_rows=True`. Then
-            `result["rows"]` is there too, but is not one of the items.
+        rows: The rows as stored, in the order given, where they were asked for with `return_rows=True`; those of a
+            delete as they were before. Then `result["rows"]` is there too, but is not one of the items.
+        outcomes: How each row ended, in the order given, where the rows were asked for; like `rows` not one of the
+            items.
     """
 
     inserted: int = 0
@@ -156,11 +170,13 @@ class BulkResult(Mapping[str, Any]):
     replayed: bool = False
     resumed_at: int = 0
     rows: Rows[Any] | None = field(default=None, repr=False, compare=False)
+    outcomes: Outcomes | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> Any:
-        if name not in _ITEMS and (name != "rows" or self.rows is None):
+        value = getattr(self, name) if name in (*_ITEMS, *_TABLES) else None
+        if value is None and name not in _ITEMS:
             raise KeyError(name)
-        return getattr(self, name)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(_ITEMS)
@@ -169,4 +185,7 @@ class BulkResult(Mapping[str, Any]):
         return len(_ITEMS)
 
 
-_ITEMS = tuple(item.name for item in fields(BulkResult) if item.name not in ("replayed", "resumed_at", "rows"))
+_TABLES = ("rows", "outcomes")
+_ITEMS = tuple(item.name for item in fields(BulkResult) if item.name not in ("replayed", "resumed_at", *_TABLES))
+# The counts that sum to the rows given.
+OUTCOMES = _ITEMS[: _ITEMS.index("matched")]

@@ -9,6 +9,7 @@ pub mod event;
 pub mod filter;
 pub mod ledger;
 pub mod merge;
+pub mod outcomes;
 pub mod plan;
 pub mod retry;
 pub mod schema;

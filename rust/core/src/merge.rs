@@ -73,9 +73,13 @@ pub enum Fate {
     Duplicate {
         of: usize,
     },
-    /// A row of an earlier piece of the same load had the key; `stored` is it, where it is there.
+    /// Row `of` of the load, in an earlier piece, had the key; `stored` is it, where it is there.
     Repeated {
+        of: usize,
         stored: Option<usize>,
+    },
+    Delete {
+        stored: usize,
     },
     Missing,
 }
@@ -116,7 +120,8 @@ pub fn same_key(first: usize, row: usize) -> Error {
         .hint("choose duplicates=\"first\" or \"last\", or remove one of them")
 }
 
-/// Decides for every given row; `repeats` are those that an earlier piece had, and `stored` holds the rows that were found, with all columns of the table.
+/// Decides for every given row; `repeats` names the row of an earlier piece that had its key, and `stored` holds the
+/// rows that were found, with all columns of the table.
 ///
 /// # Errors
 /// `NotFound` where a row has to be there, `StaleRow`, `KeyMismatch`.
@@ -125,7 +130,7 @@ pub fn decide(
     given: &Given,
     keys: &[Option<Key>],
     goes: &[usize],
-    repeats: &[bool],
+    repeats: &[Option<usize>],
     stored: &RecordBatch,
     rules: &Rules,
 ) -> Result<Vec<Fate>> {
@@ -135,13 +140,13 @@ pub fn decide(
     let mut fates = Vec::with_capacity(given.rows());
     for (row, key) in keys.iter().enumerate() {
         let at = key.as_ref().and_then(|key| by_key.get(key)).copied();
-        let fate = match (at, rules.on_missing) {
+        let fate = match (repeats[row], at, rules.on_missing) {
+            (Some(of), stored, _) => Ok(Fate::Repeated { of, stored }),
             _ if goes[row] != row => Ok(Fate::Duplicate { of: goes[row] }),
-            (stored, _) if repeats[row] => Ok(Fate::Repeated { stored }),
-            (Some(stored_row), _) => meet(table, given, row, stored, stored_row, rules),
-            (None, OnMissing::Insert) => Ok(Fate::Insert),
-            (None, OnMissing::Skip) => Ok(Fate::Missing),
-            (None, OnMissing::Refuse) => {
+            (None, Some(stored_row), _) => meet(table, given, row, stored, stored_row, rules),
+            (None, None, OnMissing::Insert) => Ok(Fate::Insert),
+            (None, None, OnMissing::Skip) => Ok(Fate::Missing),
+            (None, None, OnMissing::Refuse) => {
                 Err(Error::new(ErrorKind::NotFound, format!("no {} has this key; nothing was written", table.model))
                     .hint("on_missing=\"skip\" counts such rows"))
             }
@@ -163,9 +168,8 @@ pub fn meet(
     stored_row: usize,
     rules: &Rules,
 ) -> Result<Fate> {
-    check_version(table, given, row, stored, stored_row)?;
-    check_key(table, given, row, stored, stored_row)?;
     let deleted = table.role(Role::DeletedAt).is_some_and(|at| stored.column(at).is_valid(stored_row));
+    // A row that changes nothing may have any version.
     match rules.on_match {
         OnMatch::Ignore if !deleted => return Ok(Fate::Ignored { stored: stored_row }),
         OnMatch::Refuse => {
@@ -177,6 +181,8 @@ pub fn meet(
         }
         _ => {}
     }
+    check_version(table, given, row, stored, stored_row)?;
+    check_key(table, given, row, stored, stored_row)?;
     let mut changes = deleted;
     for at in 0..table.columns.len() {
         changes = changes || takes(table, given, row, stored, stored_row, at, rules)?;

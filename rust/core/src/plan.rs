@@ -47,6 +47,8 @@ pub enum Plan {
         table: Arc<TableSchema>,
         selection: Selection,
         include_deleted: bool,
+        /// Whether the rows are locked until the transaction ends.
+        lock: bool,
     },
     /// New rows, already normalised to the table's types.
     Append {

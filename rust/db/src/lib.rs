@@ -26,4 +26,4 @@ pub use driver::Capabilities;
 pub use event::{EventBus, EventReceiver, warn_through};
 pub use execute::Begin;
 pub use transaction::Transaction;
-pub use write::{Counts, LoadPiece, LoadRun, Part, Rows, SeenKeys, Write, Written};
+pub use write::{Counts, LoadPiece, LoadRun, Part, Rows, SeenKeys, Within, Write, Written};

@@ -23,7 +23,7 @@ impl Database {
 
     pub async fn count(&self, table: &Table, filter: Filter, include_deleted: bool, context: &Context) -> Result<i64> {
         let selection = Selection::Matching(filter);
-        let plan = Plan::Count { table: std::sync::Arc::clone(&table.schema), selection, include_deleted };
+        let plan = Plan::Count { table: std::sync::Arc::clone(&table.schema), selection, include_deleted, lock: false };
         let rows = self.query(table, plan, context).await?;
         let counts = rows.column(0).as_primitive::<Int64Type>();
         counts.iter().next().flatten().ok_or_else(|| Error::internal("a count returned no row"))

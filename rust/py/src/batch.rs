@@ -39,12 +39,7 @@ impl PyBatch {
             let name = PyString::intern(py, &column.name);
             let decoder = decoder.as_ref().map(|decoder| decoder.bind(py));
             for (row, dict) in rows.iter().enumerate() {
-                let value = to_python(py, &column.ty, array.as_ref(), row)?;
-                let value = match &decoder {
-                    Some(decoder) if !value.is_none() => decoder.call1((value,))?,
-                    _ => value,
-                };
-                dict.set_item(&name, value)?;
+                dict.set_item(&name, decoded(py, &column.ty, decoder, array.as_ref(), row)?)?;
             }
         }
         Ok(rows)
@@ -102,6 +97,21 @@ impl PyBatch {
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule(py, &self.batch.schema())
+    }
+}
+
+/// A value as the model has it.
+pub fn decoded<'py>(
+    py: Python<'py>,
+    ty: &LogicalType,
+    decoder: Option<&Bound<'py, PyAny>>,
+    array: &dyn Array,
+    row: usize,
+) -> PyResult<Bound<'py, PyAny>> {
+    let value = to_python(py, ty, array, row)?;
+    match decoder {
+        Some(decoder) if !value.is_none() => decoder.call1((value,)),
+        _ => Ok(value),
     }
 }
 

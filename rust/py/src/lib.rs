@@ -13,6 +13,7 @@ mod load;
 mod model;
 mod operation;
 mod options;
+mod outcomes;
 mod raw;
 mod runtime;
 mod source;
@@ -37,6 +38,8 @@ mod _core {
     use super::load::PyLoad;
     #[pymodule_export]
     use super::operation::PyOperation;
+    #[pymodule_export]
+    use super::outcomes::PyOutcomes;
     #[pymodule_export]
     use super::raw::register_class;
     #[pymodule_export]

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::PyBatch;
 use crate::error::to_py;
 use crate::model::Model;
+use crate::outcomes::PyOutcomes;
 use crate::runtime::{Owned, process};
 use crate::source::PyPiece;
 use crate::transaction::PyTransaction;
@@ -21,7 +22,7 @@ pub enum Output {
     Nothing,
     Count(i64),
     Batch(arrow_array::RecordBatch, Arc<Model>),
-    Written(Written, Arc<Model>),
+    Written(Box<Written>, Arc<Model>),
     Piece(PyPiece),
     Transaction(Arc<Transaction>),
     Capabilities(Capabilities),
@@ -104,8 +105,10 @@ fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
             for (name, count) in Counts::NAMES.into_iter().zip(written.counts.values()) {
                 counts.set_item(name, count)?;
             }
+            let outcomes = written.outcomes.map(|outcomes| Py::new(py, PyOutcomes::new(outcomes, Arc::clone(&model))));
+            let outcomes = outcomes.transpose()?;
             let rows = written.rows.map(|batch| Py::new(py, PyBatch::new(batch, model))).transpose()?;
-            Ok((counts, rows, written.replayed).into_pyobject(py)?.into_any().unbind())
+            Ok((counts, rows, outcomes, written.replayed).into_pyobject(py)?.into_any().unbind())
         }
         Output::Piece(piece) => Ok(Py::new(py, piece)?.into_any()),
         Output::Transaction(transaction) => Ok(Py::new(py, PyTransaction::new(transaction))?.into_any()),

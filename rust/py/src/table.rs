@@ -8,9 +8,9 @@ use dataflow_core::filter::{Filter, parse};
 use dataflow_core::ledger::EntryKey;
 use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
 use dataflow_core::plan::{ReadPlan, Selection, TenantId, parse_fields, parse_order};
-use dataflow_core::schema::TableSchema;
+use dataflow_core::schema::{Role, TableSchema};
 use dataflow_core::{Error, ErrorKind, Result};
-use dataflow_db::{Begin, Context, Database, LoadPiece, Table, Transaction, Write};
+use dataflow_db::{Begin, Context, Database, LoadPiece, Table, Transaction, Within, Write};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -56,16 +56,23 @@ impl PyTable {
         }
     }
 
-    /// The filter of a change, which names some rows unless `all_rows` says that every one is meant.
-    fn bounded(&self, filter: &Bound<'_, PyAny>, all_rows: bool) -> PyResult<Filter> {
-        let parsed = self.filter(filter.py(), Some(filter))?;
+    /// The filter of a change, which names some rows unless `all_rows` says that every one is meant; the caller calls it
+    /// `path`.
+    fn bounded(&self, filter: &Bound<'_, PyAny>, all_rows: bool, path: &str) -> PyResult<Filter> {
+        let parsed = parse(self.schema(), raw::read(filter)?, self.database.floats());
+        let parsed = parsed.map_err(|error| called(error, path)).or_raise(filter.py())?;
         if parsed.is_everything() && !all_rows {
             let error = Error::new(ErrorKind::UnfilteredWrite, "the filter matches every row; nothing was written")
-                .path("filter")
+                .path(path)
                 .hint("say all_rows=True in the bulk operation if every row is meant");
             return Err(error).or_raise(filter.py());
         }
         Ok(parsed)
+    }
+
+    fn within(&self, (filter, all_rows, hard, max_affected): &WithinTuple<'_>) -> PyResult<Within> {
+        let filter = self.bounded(filter, *all_rows, "within")?;
+        Ok(Within { filter, hard: *hard, max_affected: *max_affected })
     }
 
     fn columns(&self, py: Python<'_>, names: &[String], path: &str) -> PyResult<Vec<usize>> {
@@ -108,10 +115,20 @@ impl PyTable {
                     None => None,
                 };
                 let written = database.write(&table, make(rows)?, load, &caller.context(cancel)).await;
-                let written = written.map_err(named)?;
-                Ok(Output::Written(written, model))
+                Ok(Output::Written(Box::new(written.map_err(named)?), model))
             })
         })
+    }
+}
+
+/// The error about a filter that the caller calls otherwise.
+fn called(error: Error, name: &str) -> Error {
+    match error.detail().path.as_deref().and_then(|path| path.strip_prefix("filter")) {
+        Some(rest) => {
+            let path = format!("{name}{rest}");
+            error.path(path)
+        }
+        None => error,
     }
 }
 
@@ -170,6 +187,10 @@ pub struct Caller {
     now_us: Option<i64>,
     labels: Option<Arc<Labels>>,
 }
+
+/// The stored rows that data stands for: a filter, whether it may find every row, whether a soft delete is none, and the
+/// most rows that may go.
+type WithinTuple<'py> = (Bound<'py, PyAny>, bool, bool, Option<u64>);
 
 /// As `dataflow.query.handle` hands it over.
 pub type CallerTuple<'py> = (Option<Bound<'py, PyTransaction>>, Option<String>, Option<i64>, LabelsTuple);
@@ -238,10 +259,12 @@ impl PyTable {
         update_fields: Option<Vec<String>>,
         return_rows: bool,
         single: bool,
+        within: Option<WithinTuple<'_>>,
         load_id: Option<&str>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
+        let within = within.map(|within| self.within(&within)).transpose()?;
         let input = Input::read(&self.model, data, self.form(Naming::of(single), true))?;
         let conflict_on = match conflict_on {
             None => self.schema().key.clone(),
@@ -251,6 +274,7 @@ impl PyTable {
             }
         };
         let update = update_fields.map(|names| self.columns(py, &names, "update_fields")).transpose()?;
+        check_update(self.schema(), &conflict_on, update.as_deref()).or_raise(py)?;
         let on_match = match on_conflict {
             "update" => OnMatch::Update,
             "ignore" => OnMatch::Ignore,
@@ -260,7 +284,8 @@ impl PyTable {
         let duplicates = read_duplicates(duplicates)?;
         let part = input.part.clone();
         let make = move |rows| {
-            Ok(Write::Upsert { rows: rows_of(rows)?, conflict_on, on_match, duplicates, update, return_rows, part })
+            let rows = rows_of(rows)?;
+            Ok(Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part, within })
         };
         self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, caller)
     }
@@ -298,22 +323,26 @@ impl PyTable {
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let values = read_values(&self.model, updates, self.reading())?;
-        let filter = self.bounded(filter, false)?;
+        let filter = self.bounded(filter, false, "filter")?;
         self.write(py, Write::UpdateOne { filter, values }, None, Caller::read(py, caller)?)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn update_matching(
         &self,
         py: Python<'_>,
         filter: &Bound<'_, PyAny>,
         updates: &Bound<'_, PyDict>,
+        max_affected: Option<u64>,
         all_rows: bool,
+        return_rows: bool,
         load_id: Option<&str>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let values = read_values(&self.model, updates, self.reading())?;
-        let filter = self.bounded(filter, all_rows)?;
-        self.write(py, Write::UpdateMatching { filter, values }, read_load_id(py, load_id)?, Caller::read(py, caller)?)
+        let filter = self.bounded(filter, all_rows, "filter")?;
+        let write = Write::UpdateMatching { filter, values, max_affected, return_rows };
+        self.write(py, write, read_load_id(py, load_id)?, Caller::read(py, caller)?)
     }
 
     fn delete_one(
@@ -324,7 +353,7 @@ impl PyTable {
         hard: bool,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let filter = self.bounded(filter, false)?;
+        let filter = self.bounded(filter, false, "filter")?;
         self.write(py, Write::DeleteOne { filter, version, hard }, None, Caller::read(py, caller)?)
     }
 
@@ -336,16 +365,13 @@ impl PyTable {
         max_affected: Option<u64>,
         hard: bool,
         all_rows: bool,
+        return_rows: bool,
         load_id: Option<&str>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let filter = self.bounded(filter, all_rows)?;
-        self.write(
-            py,
-            Write::DeleteMatching { filter, max_affected, hard },
-            read_load_id(py, load_id)?,
-            Caller::read(py, caller)?,
-        )
+        let filter = self.bounded(filter, all_rows, "filter")?;
+        let write = Write::DeleteMatching { filter, max_affected, hard, return_rows };
+        self.write(py, write, read_load_id(py, load_id)?, Caller::read(py, caller)?)
     }
 
     fn delete_rows(
@@ -353,13 +379,14 @@ impl PyTable {
         py: Python<'_>,
         data: &Bound<'_, PyAny>,
         hard: bool,
+        return_rows: bool,
         load_id: Option<&str>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
         let input = Input::read(&self.model, data, self.form(Naming::Keys, false))?;
         let part = input.part.clone();
-        let make = move |rows| Ok(Write::DeleteRows { rows: rows_of(rows)?, hard, part });
+        let make = move |rows| Ok(Write::DeleteRows { rows: rows_of(rows)?, hard, return_rows, part });
         self.write_input(py, Some(input), Naming::Keys, make, read_load_id(py, load_id)?, caller)
     }
 
@@ -465,6 +492,22 @@ impl PyTable {
                 Ok(Output::Nothing)
             })
         })
+    }
+}
+
+/// Fields that find a row, its key and its version are never changed by an upsert.
+fn check_update(table: &TableSchema, conflict_on: &[usize], update: Option<&[usize]>) -> Result<()> {
+    let kept =
+        |at: &usize| table.key.contains(at) || conflict_on.contains(at) || table.columns[*at].role == Role::Version;
+    match update {
+        Some(update) if update.iter().all(kept) => {
+            Err(Error::new(ErrorKind::InvalidOption, "update_fields names no field that an upsert could change")
+                .path("update_fields")
+                .hint(
+                    "key, version and the fields of conflict_on stay as they are; on_conflict=\"ignore\" changes none",
+                ))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -25,10 +25,11 @@ COMMON |= {"batch_size": None, "atomic": True, "parallel": 1, "progress": False}
 OWN: dict[str, dict[str, Any]] = {
     "bulk_create": {"on_conflict": "error", "conflict_on": None, "duplicates": "error", "return_rows": False},
     "bulk_update": {"on_missing": "error", "duplicates": "error", "return_rows": False, "all_rows": False},
-    "bulk_delete": {"max_affected": None, "dry_run": False, "hard": False, "all_rows": False},
+    "bulk_delete": {"max_affected": None, "dry_run": False, "hard": False, "all_rows": False, "return_rows": False},
     "bulk_upsert": {"on_conflict": "update", "conflict_on": None, "duplicates": "error", "return_rows": False},
 }
 OWN["bulk_upsert"]["update_fields"] = None
+OWN["bulk_update"] |= {"max_affected": None, "dry_run": False}
 
 
 @pytest.mark.parametrize("verb", KINDS)
@@ -91,7 +92,7 @@ UNKNOWN = [
     ("bulk_create", "on_missing", None),
     ("bulk_update", "on_mising", "did you mean `on_missing`?"),
     ("bulk_delete", "max_afected", "did you mean `max_affected`?"),
-    ("bulk_delete", "return_rows", None),
+    ("bulk_delete", "return_row", "did you mean `return_rows`?"),
     ("bulk_upsert", "update_field", "did you mean `update_fields`?"),
 ]
 
@@ -134,7 +135,7 @@ def test_bulk_update_takes_a_filter_with_values_or_rows(items: Table[Any], argum
     [
         ({"filter": {"name": "a"}, "keys": [1]}, "keys"),
         ({"keys": [1], "max_affected": 5}, "max_affected"),
-        ({"keys": [1], "dry_run": True}, "dry_run"),
+        ({"keys": [1], "dry_run": True, "max_affected": 5}, "max_affected"),
     ],
 )
 def test_bulk_delete_takes_a_filter_or_keys(items: Table[Any], arguments: dict[str, Any], path: str):
@@ -166,7 +167,10 @@ BESIDE: list[tuple[str, Callable[[Table[Any]], object], str]] = [
     ("conflict_on", lambda items: items.bulk_create([], conflict_on="id"), "conflict_on"),
     ("update_fields", lambda items: items.bulk_upsert([], on_conflict="ignore", update_fields=["name"]), "ignore"),
     ("all_rows", lambda items: items.bulk_update(data=[], all_rows=True), "data"),
-    ("return_rows", lambda items: items.bulk_update({"id": 1}, {"name": "x"}, return_rows=True), "filter"),
+    ("max_affected", lambda items: items.bulk_update(data=[], max_affected=5), "data"),
+    ("max_affected", lambda items: items.bulk_update({}, {"name": "x"}, dry_run=True, max_affected=5), "dry_run"),
+    ("atomic", lambda items: items.bulk_update(data=[], dry_run=True, atomic=False), "dry_run"),
+    ("return_rows", lambda items: items.bulk_delete({"id": 1}, dry_run=True, return_rows=True), "filter"),
     ("on_missing", lambda items: items.bulk_update({"id": 1}, {"name": "x"}, on_missing="skip"), "filter"),
     ("duplicates", lambda items: items.bulk_update({"id": 1}, {"name": "x"}, duplicates="last"), "filter"),
     ("all_rows", lambda items: items.bulk_delete(keys=[1], all_rows=True), "keys"),
@@ -178,6 +182,7 @@ BESIDE: list[tuple[str, Callable[[Table[Any]], object], str]] = [
     ("return_rows", lambda items: items.bulk_create([], return_rows=True, load_id="x"), "load_id"),
     ("return_rows", lambda items: items.bulk_update(data=[], return_rows=True, load_id="x"), "load_id"),
     ("return_rows", lambda items: items.bulk_upsert([], return_rows=True, load_id="x"), "load_id"),
+    ("return_rows", lambda items: items.bulk_delete(keys=[1], return_rows=True, load_id="x"), "load_id"),
 ]
 
 

@@ -75,7 +75,7 @@ impl Statement {
     pub fn query(dialect: &dyn Dialect, scoped: &ScopedPlan) -> Result<Self> {
         match scoped.plan() {
             Plan::Read(read) => Writer::new(dialect, scoped).read(read),
-            Plan::Count { table, selection, .. } => Writer::new(dialect, scoped).count(table, selection),
+            Plan::Count { table, selection, lock, .. } => Writer::new(dialect, scoped).count(table, selection, *lock),
             _ => Err(Error::internal("a write is no query")),
         }
     }
@@ -121,9 +121,13 @@ impl<'a> Writer<'a> {
         Ok(self.finish(returns))
     }
 
-    fn count(mut self, table: &Arc<TableSchema>, selection: &Selection) -> Result<Statement> {
-        let _ = write!(self.sql, "SELECT count(*) FROM {}", self.dialect.qualified_table(table));
+    /// PostgreSQL locks rows, not their number: they are read inside.
+    fn count(mut self, table: &Arc<TableSchema>, selection: &Selection, lock: bool) -> Result<Statement> {
+        let lock_rows = if lock { self.dialect.lock_rows() } else { "" };
+        let (open, close) = if lock_rows.is_empty() { ("", "") } else { ("(SELECT 1 AS held FROM ", ") AS rows_held") };
+        let _ = write!(self.sql, "SELECT count(*) FROM {open}{}", self.dialect.qualified_table(table));
         self.conditions(table, selection)?;
+        let _ = write!(self.sql, "{lock_rows}{close}");
         self.tenant = None;
         Ok(self.finish(vec![Returned { name: "count".to_owned(), ty: LogicalType::Int, nullable: false }]))
     }

@@ -80,8 +80,12 @@ fn the_tenant_leads_every_condition_and_comes_back() {
 
 #[test]
 fn a_count_without_filter_still_names_its_tenant() {
-    let plan =
-        Plan::Count { table: Arc::new(product(true)), selection: Selection::everything(), include_deleted: false };
+    let plan = Plan::Count {
+        table: Arc::new(product(true)),
+        selection: Selection::everything(),
+        include_deleted: false,
+        lock: false,
+    };
     let scoped = ScopedPlan::new(plan, &scope()).unwrap();
     let statement = Statement::query(dialects()[0].as_ref(), &scoped).unwrap();
     assert_eq!(

@@ -19,7 +19,7 @@ fn in_node(node: &str) -> Scope {
 }
 
 fn count(table: &Arc<TableSchema>) -> Plan {
-    Plan::Count { table: Arc::clone(table), selection: Selection::everything(), include_deleted: false }
+    Plan::Count { table: Arc::clone(table), selection: Selection::everything(), include_deleted: false, lock: false }
 }
 
 /// The comment of a count in the scope, without what follows it.

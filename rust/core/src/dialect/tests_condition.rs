@@ -25,7 +25,7 @@ fn regex(pattern: &str) -> Filter {
 /// The condition behind WHERE and the texts of its parameters.
 fn condition(dialect: &dyn Dialect, filter: Filter) -> (String, Vec<String>) {
     let selection = Selection::Matching(filter);
-    let plan = Plan::Count { table: Arc::new(product(false)), selection, include_deleted: false };
+    let plan = Plan::Count { table: Arc::new(product(false)), selection, include_deleted: false, lock: false };
     let statement = Statement::query(dialect, &ScopedPlan::new(plan, &Scope::default()).unwrap()).unwrap();
     let (_, condition) = statement.sql.split_once(" WHERE ").unwrap();
     let texts = statement.params.iter().map(|param| match &param.value {
@@ -201,7 +201,7 @@ fn every_type_has_an_exact_literal() {
 fn conditions(filter: &Filter) -> [(String, Vec<ParamValue>); 3] {
     dialects().map(|dialect| {
         let selection = Selection::Matching(filter.clone());
-        let plan = Plan::Count { table: Arc::new(every_type()), selection, include_deleted: false };
+        let plan = Plan::Count { table: Arc::new(every_type()), selection, include_deleted: false, lock: false };
         let statement = Statement::query(dialect.as_ref(), &ScopedPlan::new(plan, &Scope::default()).unwrap()).unwrap();
         let (_, condition) = statement.sql.split_once(" WHERE ").unwrap();
         (condition.to_owned(), statement.params.into_iter().map(|param| param.value).collect())

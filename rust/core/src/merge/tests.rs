@@ -33,7 +33,7 @@ fn rules(on_missing: OnMissing) -> Rules {
 fn fates(table: &Arc<TableSchema>, given: &Given, stored: &RecordBatch, rules: &Rules) -> Result<Vec<Fate>> {
     let keys = keys_of(table, &rules.target, &given.batch)?;
     let goes = deduplicate(&keys, rules.duplicates, 0)?;
-    decide(table, given, &keys, &goes, &vec![false; keys.len()], stored, rules)
+    decide(table, given, &keys, &goes, &vec![None; keys.len()], stored, rules)
 }
 
 #[test]
@@ -101,4 +101,15 @@ fn a_unique_set_finds_a_row_but_never_changes_its_key() {
     let other = given(&table, &[(Some(2), Some("a"), None)]);
     let error = fates(&table, &other, &stored, &rules).unwrap_err();
     assert_eq!((error.kind(), error.detail().path.as_deref()), (ErrorKind::KeyMismatch, Some("[0].id")));
+}
+
+#[test]
+fn a_row_that_is_left_alone_may_have_another_key() {
+    let table = Arc::new(product(false));
+    let stored = given(&table, &[(Some(1), Some("a"), None)]).batch;
+    let rows = given(&table, &[(Some(2), Some("a"), None)]);
+    let by_name = |on_match| Rules { target: vec![1], on_match, ..rules(OnMissing::Insert) };
+    assert_eq!(fates(&table, &rows, &stored, &by_name(OnMatch::Ignore)).unwrap(), [Fate::Ignored { stored: 0 }]);
+    let error = fates(&table, &rows, &stored, &by_name(OnMatch::Refuse)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UniqueViolation);
 }

@@ -128,6 +128,7 @@ mod tests {
             table: Arc::new(product(multi_tenant)),
             selection: Selection::everything(),
             include_deleted: false,
+            lock: false,
         }
     }
 

@@ -7,12 +7,15 @@ use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
 use dataflow_core::batch::{batch_bytes, check_rows, normalise_column};
 use dataflow_core::dialect::{Dialect, Statement};
+use dataflow_core::merge::Fate;
+use dataflow_core::outcomes::{Outcomes, key_columns};
 use dataflow_core::plan::{Plan, Scope, ScopedPlan};
 use dataflow_core::schema::{TableSchema, arrow_field};
 use dataflow_core::{Error, Result};
 
 use super::counts::Changed;
 use super::keys::KeyWork;
+use super::returned::told_nothing;
 use super::{Counts, Rows, Writer, Written};
 use crate::driver::{BulkForm, Chunks};
 use crate::execute::{Label, copy_in};
@@ -30,6 +33,8 @@ pub(super) struct Append {
     keys: KeyWork,
     now: i64,
     return_rows: bool,
+    /// The number of the first row in the load.
+    first: usize,
     /// The rows' numbers in the caller's data, where they are only some of it.
     numbers: Option<Arc<[usize]>>,
 }
@@ -46,23 +51,37 @@ impl Append {
         now: i64,
         numbers: Option<&[usize]>,
     ) -> Result<Self> {
-        let keys = KeyWork::new(table, &rows_keys(table, &rows)?, rows.count());
+        let keys = KeyWork::new(table, &rows_keys(table, &rows)?, rows.count(), return_rows);
         let (table, scope) = (Arc::clone(table), scope.clone());
-        let append = Append { table, scope, rows, keys, now, return_rows, numbers: numbers.map(Arc::from) };
-        append.first()?;
+        let numbers = numbers.map(Arc::from);
+        let append = Append { table, scope, rows, keys, now, return_rows, first: 0, numbers };
+        append.first_chunk()?;
         Ok(append)
     }
 
-    fn first(&self) -> Result<ScopedPlan> {
+    /// The append as one piece of a load, of which `first` rows came before.
+    pub fn after(self, first: usize) -> Self {
+        Append { first, ..self }
+    }
+
+    fn first_chunk(&self) -> Result<ScopedPlan> {
         self.chunks().next().transpose()?.ok_or_else(|| Error::internal("rows without a batch"))
     }
 
-    pub fn without_rows(&self) -> Option<Written> {
-        let nothing = || Written {
-            rows: self.return_rows.then(|| RecordBatch::new_empty(whole_schema(&self.table).into())),
-            ..Written::default()
-        };
-        (self.rows.count() == 0).then(nothing)
+    pub fn without_rows(&self) -> Result<Option<Written>> {
+        match self.rows.count() {
+            0 => told_nothing(&self.table, self.first, self.return_rows).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// With the outcome of every row, where the rows are given back.
+    fn told(&self, mut written: Written) -> Result<Written> {
+        let Some(rows) = &written.rows else { return Ok(written) };
+        let keys = rows.project(&self.table.key).map_err(|error| Error::internal(error.to_string()))?;
+        let keys = key_columns(&self.table, keys.columns().to_vec(), rows.num_rows())?;
+        written.outcomes = Some(Outcomes::new(self.first, &vec![Fate::Insert; rows.num_rows()], keys));
+        Ok(written)
     }
 
     pub fn is_one_statement(&self, dialect: &dyn Dialect) -> bool {
@@ -73,8 +92,7 @@ impl Append {
     pub fn expected(&self) -> Written {
         let rows = u64::try_from(self.rows.count()).unwrap_or(u64::MAX);
         let counts = Counts { inserted: rows, ..Counts::default() };
-        let changed = vec![Changed::new("insert", rows, &self.table, None)];
-        Written { counts, changed, ..Written::default() }
+        Written { counts, changed: vec![Changed::unnamed("insert", rows)], ..Written::default() }
     }
 
     /// The rows as they are to be stored, stamped with the tenant, piece by piece.
@@ -125,22 +143,33 @@ pub(super) fn rows_keys(table: &TableSchema, rows: &Rows) -> Result<Vec<ArrayRef
 }
 
 impl Writer<'_> {
+    /// An append that is all of a write.
+    pub(super) async fn append_all(
+        &self,
+        session: &mut Session,
+        append: &mut Append,
+        effect: Effect,
+    ) -> Result<Written> {
+        let written = self.append(session, append, effect).await?;
+        append.told(written)
+    }
+
     pub(super) async fn append(&self, session: &mut Session, append: &mut Append, effect: Effect) -> Result<Written> {
         if append.keys.needs_order(self.dialect.as_ref()) {
             return Box::pin(self.append_in_two(session, append)).await;
         }
         let before = self.last_key(session, &append.keys).await?;
         append.keys.prepare(session, self.dialect.as_ref(), &append.table, &self.limits).await?;
-        let copy = self.db.bulk_form() == BulkForm::Copy && append.rows.count() > 1 && !append.return_rows;
+        let copy = self.db.bulk_form() == BulkForm::Copy && append.rows.count() > 1;
         let (inserted, rows) =
-            if copy { (self.copy(session, append).await?, None) } else { self.insert(session, append, effect).await? };
+            if copy { self.copy(session, append).await? } else { self.insert(session, append, effect).await? };
         let given = u64::try_from(append.rows.count()).unwrap_or(u64::MAX);
         if inserted != given {
             return Err(Error::internal(format!("{given} rows were given and the server counted {inserted}")));
         }
         self.note_generated(session, &append.keys, before).await?;
         let known = rows.as_ref().or_else(|| append.rows.with_keys(&append.table));
-        let changed = vec![Changed::new("insert", inserted, &append.table, known)];
+        let changed = vec![Changed::new("insert", inserted, &append.table, known)?];
         Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
@@ -162,16 +191,30 @@ impl Writer<'_> {
             _ => None,
         };
         let inserted = given.rows() as u64;
-        let changed = vec![Changed::new("insert", inserted, table, rows.as_ref())];
+        let changed = vec![Changed::new("insert", inserted, table, rows.as_ref())?];
         Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
-    async fn copy(&self, session: &mut Session, append: &Append) -> Result<u64> {
-        let first = append.first()?;
+    async fn copy(&self, session: &mut Session, append: &Append) -> Result<(u64, Option<RecordBatch>)> {
+        let first = append.first_chunk()?;
         let statement = Statement::copy(self.dialect.as_ref(), &first, batch_of(&first)?);
-        let chunks = || -> Chunks { Box::new(append.chunks().map(|scoped| batch_of(&scoped?).cloned())) };
+        let batches = || append.chunks().map(|scoped| batch_of(&scoped?).cloned());
+        // What is given back is what was sent: keys that are made here would be others the second time.
+        let kept = append.return_rows.then(|| batches().collect::<Result<Vec<_>>>()).transpose()?;
+        let chunks = || -> Chunks {
+            match &kept {
+                Some(kept) => Box::new(kept.clone().into_iter().map(Ok)),
+                None => Box::new(batches()),
+            }
+        };
         let label = Label::new(&first, self.db.events());
-        Ok(copy_in(session, &statement, &chunks, &self.limits, &label).await?.affected)
+        let copied = copy_in(session, &statement, &chunks, &self.limits, &label).await?.affected;
+        let stored = |kept: &Vec<RecordBatch>| {
+            let stored = kept.iter().map(|batch| with_keys(&append.table, batch, None)).collect::<Result<Vec<_>>>()?;
+            let whole = concat_batches(&Arc::new(whole_schema(&append.table)), &stored);
+            whole.map_err(|error| Error::internal(error.to_string()))
+        };
+        Ok((copied, kept.as_ref().map(stored).transpose()?))
     }
 
     async fn insert(

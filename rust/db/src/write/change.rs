@@ -1,209 +1,172 @@
-//! Changes and removals of rows that a filter or a list of keys names.
+//! Writes that change or remove stored rows, and removals by key.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use arrow_select::concat::concat_batches;
 use dataflow_core::batch::{Given, cell};
 use dataflow_core::dialect::Statement;
-use dataflow_core::filter::Filter;
-use dataflow_core::merge::{Duplicates, Key, deduplicate, keys_of, stale};
-use dataflow_core::plan::{Assignment, Plan, ScopedPlan, Selection};
+use dataflow_core::merge::{Duplicates, Fate, Key, deduplicate, keys_of, stale};
+use dataflow_core::plan::{Assignment, Plan, ReadPlan, ScopedPlan, Selection};
 use dataflow_core::schema::{ColumnSchema, Role, TableSchema};
 use dataflow_core::value::Value;
-use dataflow_core::{Error, ErrorKind, Result};
+use dataflow_core::{Error, Result};
 
+use super::append::whole_schema;
 use super::counts::Changed;
 use super::load::{Part, repeats};
 use super::merge::{FIND_ROWS, check_keys};
+use super::returned::{Found, told_nothing};
 use super::{Counts, Rows, Write, Writer, Written};
 use crate::session::{Effect, Session};
 
 impl Write {
-    pub(super) fn without_rows(&self) -> Option<Written> {
+    pub(super) fn without_rows(&self, table: &TableSchema) -> Result<Option<Written>> {
         match self {
-            Write::DeleteRows { rows, .. } if rows.count() == 0 => Some(Written::default()),
-            _ => None,
+            Write::DeleteRows { rows, return_rows, part, .. } if rows.count() == 0 => {
+                told_nothing(table, part.as_ref().map_or(0, |part| part.first), *return_rows).map(Some)
+            }
+            _ => Ok(None),
         }
     }
+}
+
+/// Rows by key, as of [`Write::DeleteRows`].
+struct DeleteRows<'a> {
+    rows: &'a Rows,
+    hard: bool,
+    return_rows: bool,
+    part: Option<&'a Part>,
 }
 
 impl Writer<'_> {
     pub(super) async fn change(&self, session: &mut Session, write: &Write) -> Result<Written> {
         match write {
             Write::UpdateOne { filter, values } => self.update_one(session, filter, values).await,
-            Write::UpdateMatching { filter, values } => self.update_matching(session, filter, values).await,
-            Write::DeleteOne { filter, version, hard } => self.delete_one(session, filter, *version, *hard).await,
-            Write::DeleteMatching { filter, max_affected, hard } => {
-                self.delete_matching(session, filter, *max_affected, *hard).await
+            Write::UpdateMatching { filter, values, max_affected, return_rows } => {
+                self.update_matching(session, filter, values, *max_affected, *return_rows).await
             }
-            Write::DeleteRows { rows, hard, part } => self.delete_rows(session, rows, *hard, part.as_ref()).await,
+            Write::DeleteOne { filter, version, hard } => self.delete_one(session, filter, *version, *hard).await,
+            Write::DeleteMatching { filter, max_affected, hard, return_rows } => {
+                self.delete_matching(session, filter, *max_affected, *hard, *return_rows).await
+            }
+            Write::DeleteRows { rows, hard, return_rows, part } => {
+                let (hard, return_rows, part) = (*hard, *return_rows, part.as_ref());
+                self.delete_rows(session, DeleteRows { rows, hard, return_rows, part }).await
+            }
             Write::Append { .. } | Write::Upsert { .. } | Write::UpdateRows { .. } => {
                 Err(Error::internal("a write that brings rows is no change"))
             }
         }
     }
 
-    /// Rows that have the values already are counted and left alone: their version and times stay.
-    async fn update_matching(&self, session: &mut Session, filter: &Filter, values: &Given) -> Result<Written> {
-        self.check_versions(session, filter, values).await?;
-        let given = values_of(&self.table, values)?;
-        let differs = |(at, value): &(usize, Value<'static>)| Filter::Not(Box::new(Filter::equal(*at, value.clone())));
-        let changes = Filter::Or(given.iter().map(differs).collect());
-        let both = |second| Filter::And(vec![filter.clone(), second]);
-        let unchanged = self.count(session, both(Filter::Not(Box::new(changes.clone())))).await?;
-        let given = given.into_iter().map(|(at, value)| (at, Assignment::Value(value)));
-        let assignments = given.chain(self.managed()).collect();
-        let plan = Plan::Change {
-            table: Arc::clone(&self.table),
-            selection: Selection::Matching(both(changes)),
-            assignments,
-            include_deleted: false,
-        };
-        let scoped = self.scoped(plan)?;
-        let statement = Statement::change(self.dialect.as_ref(), &scoped)?;
-        let updated = self.send(session, &scoped, &statement, Effect::Nothing).await?.affected;
-        let counts = Counts { updated, unchanged, matched: updated + unchanged, ..Counts::default() };
-        let changed = vec![Changed::new("update", updated, &self.table, None)];
-        Ok(Written { counts, changed, ..Written::default() })
-    }
-
-    /// A version among the values is the one that every row must have, and keep until it is changed.
-    async fn check_versions(&self, session: &mut Session, filter: &Filter, values: &Given) -> Result<()> {
-        let Some(column) = self.table.role(Role::Version).filter(|&at| values.is_given(at, 0)) else {
-            return Ok(());
-        };
-        let ColumnSchema { ty, name, .. } = &self.table.columns[column];
-        let wanted = cell(ty, values.batch.column(column), 0)?;
-        let stored = self.find(session, Selection::Matching(filter.clone()), None, false).await?;
-        for row in 0..stored.num_rows() {
-            if !cell(ty, stored.column(column), row)?.same(&wanted) {
-                return Err(stale(&self.table).path(format!("updates.{name}")));
-            }
-        }
-        Ok(())
-    }
-
     /// What DataFlow keeps itself in a row that changes.
-    fn managed(&self) -> impl Iterator<Item = (usize, Assignment)> {
+    pub(super) fn managed(&self) -> impl Iterator<Item = (usize, Assignment)> {
         let now = Assignment::Value(Value::Instant(self.now));
         let version = self.table.role(Role::Version).map(|at| (at, Assignment::Increment));
         version.into_iter().chain(self.table.role(Role::UpdatedAt).map(|at| (at, now)))
     }
 
-    async fn count(&self, session: &mut Session, filter: Filter) -> Result<u64> {
-        let selection = Selection::Matching(filter);
-        let plan = Plan::Count { table: Arc::clone(&self.table), selection, include_deleted: false };
-        let scoped = self.scoped(plan)?;
-        let statement = Statement::query(self.dialect.as_ref(), &scoped)?;
-        let rows = self.send(session, &scoped, &statement, Effect::Nothing).await?.rows;
-        let count = rows.column(0).as_primitive::<Int64Type>().iter().next().flatten();
-        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| Error::internal("a count returned no row"))
-    }
-
-    async fn delete_one(
-        &self,
-        session: &mut Session,
-        filter: &Filter,
-        version: Option<i64>,
-        hard: bool,
-    ) -> Result<Written> {
-        let stored = self.find_one(session, filter, hard).await?;
-        if let (Some(at), Some(version)) = (self.table.role(Role::Version), version)
-            && !cell(&self.table.columns[at].ty, stored.column(at), 0)?.same(&Value::Int(version))
-        {
-            return Err(stale(&self.table).path(self.table.columns[at].name.clone()));
-        }
-        let deleted = self.remove_found(session, &stored, hard).await?;
-        Ok(self.deleted(Counts { deleted, ..Counts::default() }, Some(&stored)))
-    }
-
-    async fn delete_matching(
-        &self,
-        session: &mut Session,
-        filter: &Filter,
-        max_affected: Option<u64>,
-        hard: bool,
-    ) -> Result<Written> {
-        let scoped = self.removal(Selection::Matching(filter.clone()), hard)?;
-        let statement = self.removal_statement(&scoped)?;
-        let deleted = self.send(session, &scoped, &statement, Effect::Nothing).await?.affected;
-        if let Some(most) = max_affected.filter(|&most| deleted > most) {
-            let message = format!("the filter finds {deleted} rows, max_affected is {most}; nothing was deleted");
-            return Err(Error::new(ErrorKind::LimitExceeded, message).path("max_affected"));
-        }
-        Ok(self.deleted(Counts { deleted, matched: deleted, ..Counts::default() }, None))
-    }
-
-    async fn delete_rows(
-        &self,
-        session: &mut Session,
-        rows: &Rows,
-        hard: bool,
-        part: Option<&Part>,
-    ) -> Result<Written> {
+    async fn delete_rows(&self, session: &mut Session, write: DeleteRows<'_>) -> Result<Written> {
+        let DeleteRows { rows, hard, return_rows, part } = write;
         let given = rows.whole(&self.table)?;
         check_keys(&self.table, &given)?;
         let keys = keys_of(&self.table, &self.table.key, &given.batch)?;
         let goes = deduplicate(&keys, Duplicates::First, 0)?;
         let repeats = repeats(part, &keys, Duplicates::First)?;
-        let mut going: Vec<usize> = (0..given.rows()).filter(|&row| goes[row] == row && !repeats[row]).collect();
+        let fate = |row: usize| match repeats[row] {
+            Some(of) => Fate::Repeated { of, stored: None },
+            _ if goes[row] != row => Fate::Duplicate { of: goes[row] },
+            None => Fate::Missing,
+        };
+        let mut fates: Vec<Fate> = (0..given.rows()).map(fate).collect();
+        let mut going: Vec<usize> = (0..given.rows()).filter(|&row| fates[row] == Fate::Missing).collect();
         going.sort_unstable_by(|&a, &b| keys[a].cmp(&keys[b]));
-        let mut counts = Counts { duplicate: (given.rows() - going.len()) as u64, ..Counts::default() };
-        let mut found = Vec::new();
+        let (mut found, mut before) = (Vec::new(), 0);
         for piece in going.chunks(FIND_ROWS) {
             let wanted = self.key_list(&given.take(piece)?.batch)?;
-            let stored = self.find(session, wanted, None, hard).await?;
-            self.check_given_versions(&given, &keys, piece, &stored)?;
-            counts.missing += (piece.len() - stored.num_rows()) as u64;
-            counts.deleted += self.remove_found(session, &stored, hard).await?;
+            let stored = self.find_to_delete(session, wanted, hard, return_rows).await?;
+            self.meet_to_delete(&given, &keys, piece, &stored, |row, at| {
+                fates[row] = Fate::Delete { stored: before + at };
+            })?;
+            self.remove_found(session, &stored, hard).await?;
+            before += stored.num_rows();
             found.push(stored);
         }
-        let Some(first) = found.first() else {
-            return Ok(self.deleted(counts, None));
+        let stored = match found.first() {
+            Some(first) => {
+                concat_batches(&first.schema(), &found).map_err(|error| Error::internal(error.to_string()))?
+            }
+            None => RecordBatch::new_empty(whole_schema(&self.table).into()),
         };
-        let found = concat_batches(&first.schema(), &found).map_err(|error| Error::internal(error.to_string()))?;
-        Ok(self.deleted(counts, Some(&found)))
+        let written = self.deleted(Counts::of(&fates), Some(&stored))?;
+        if !return_rows {
+            return Ok(written);
+        }
+        let none = stored.slice(0, 0);
+        let first = part.map_or(0, |part| part.first);
+        Found { table: &self.table, given: Some(&given), stored: &stored, changed: &none, added: &none, order: &[] }
+            .told(written, &fates, first)
     }
 
-    /// A row that gives its version is deleted only as that.
-    fn check_given_versions(
+    /// Rows to be deleted, locked: all of them where they are given back, else what a row is known by.
+    async fn find_to_delete(
+        &self,
+        session: &mut Session,
+        selection: Selection,
+        include_deleted: bool,
+        return_rows: bool,
+    ) -> Result<RecordBatch> {
+        let (table, order) = (Arc::clone(&self.table), self.key_order());
+        let known_by = || self.table.key.iter().copied().chain(self.table.role(Role::Version)).collect();
+        let columns = (!return_rows).then(known_by);
+        let read = ReadPlan { table, columns, selection, order, limit: None, offset: 0, include_deleted, lock: true };
+        self.read_plan(session, read).await
+    }
+
+    /// Tells which of the given rows are there: their numbers, and those of the stored rows. A row that gives its
+    /// version is deleted only as that.
+    fn meet_to_delete(
         &self,
         given: &Given,
         keys: &[Option<Key>],
         rows: &[usize],
         stored: &RecordBatch,
+        mut met: impl FnMut(usize, usize),
     ) -> Result<()> {
-        let Some(version) = self.table.role(Role::Version).filter(|&at| !given.lacks(at)) else {
-            return Ok(());
-        };
+        let version = self.table.role(Role::Version).map(|at| (at, &self.table.columns[at]));
         let found = keys_of(&self.table, &self.table.key, stored)?;
-        for &row in rows.iter().filter(|&&row| given.is_given(version, row)) {
-            let ty = &self.table.columns[version].ty;
-            let wanted = cell(ty, given.batch.column(version), row)?;
-            if let Some(at) = found.iter().position(|key| *key == keys[row])
-                && !cell(ty, stored.column(version), at)?.same(&wanted)
-            {
-                return Err(stale(&self.table).path(format!("data[{row}].{}", self.table.columns[version].name)));
+        let by_key: HashMap<_, usize> = found.iter().enumerate().map(|(at, key)| (key, at)).collect();
+        for &row in rows {
+            let Some(&at) = by_key.get(&keys[row]) else { continue };
+            if let Some((column, ColumnSchema { ty, name, .. })) = version.filter(|(at, _)| given.is_given(*at, row)) {
+                let wanted = cell(ty, given.batch.column(column), row)?;
+                let array = stored.column_by_name(name).ok_or_else(|| Error::internal("a row without its version"))?;
+                if !cell(ty, array, at)?.same(&wanted) {
+                    return Err(stale(&self.table).path(format!("data[{row}].{name}")));
+                }
             }
+            met(row, at);
         }
         Ok(())
     }
 
-    fn deleted(&self, counts: Counts, rows: Option<&RecordBatch>) -> Written {
-        let changed = vec![Changed::new("delete", counts.deleted, &self.table, rows)];
-        Written { counts, changed, ..Written::default() }
+    pub(super) fn deleted(&self, counts: Counts, rows: Option<&RecordBatch>) -> Result<Written> {
+        let changed = vec![Changed::new("delete", counts.deleted, &self.table, rows)?];
+        Ok(Written { counts, changed, ..Written::default() })
     }
 
     fn key_list(&self, batch: &RecordBatch) -> Result<Selection> {
-        let keys = batch.project(&self.table.key).map_err(|error| Error::internal(error.to_string()))?;
+        let schema = batch.schema();
+        let places = self.table.names(&self.table.key).into_iter().map(|name| schema.index_of(name));
+        let keys = places.collect::<Result<Vec<_>, _>>().and_then(|places| batch.project(&places));
+        let keys = keys.map_err(|error| Error::internal(error.to_string()))?;
         Ok(Selection::Keyed { columns: self.table.key.clone(), keys })
     }
 
     /// Removes rows that are locked.
-    async fn remove_found(&self, session: &mut Session, stored: &RecordBatch, hard: bool) -> Result<u64> {
+    pub(super) async fn remove_found(&self, session: &mut Session, stored: &RecordBatch, hard: bool) -> Result<u64> {
         if stored.num_rows() == 0 {
             return Ok(0);
         }
@@ -217,7 +180,7 @@ impl Writer<'_> {
     }
 
     /// A soft-deleted row stays, marked with the time.
-    fn removal(&self, selection: Selection, hard: bool) -> Result<ScopedPlan> {
+    pub(super) fn removal(&self, selection: Selection, hard: bool) -> Result<ScopedPlan> {
         let table = Arc::clone(&self.table);
         self.scoped(match self.table.role(Role::DeletedAt).filter(|_| !hard) {
             None => Plan::Remove { table, selection, include_deleted: hard },
@@ -229,36 +192,10 @@ impl Writer<'_> {
         })
     }
 
-    fn removal_statement(&self, scoped: &ScopedPlan) -> Result<Statement> {
+    pub(super) fn removal_statement(&self, scoped: &ScopedPlan) -> Result<Statement> {
         match scoped.plan() {
             Plan::Remove { .. } => Statement::remove(self.dialect.as_ref(), scoped),
             _ => Statement::change(self.dialect.as_ref(), scoped),
         }
     }
-}
-
-/// The values of the one row given, by column.
-///
-/// # Errors
-/// `KeyMismatch` for a key, `InvalidFilter` where nothing is given, or the time of the last write: it only moves
-/// forward, and not by one value for many rows.
-fn values_of(table: &TableSchema, given: &Given) -> Result<Vec<(usize, Value<'static>)>> {
-    let mut values = Vec::new();
-    for (at, column) in table.columns.iter().enumerate() {
-        if !given.is_given(at, 0) || column.role == Role::Version {
-            continue;
-        }
-        let refused = |kind, why: &str| Err(Error::new(kind, why).path(format!("updates.{}", column.name)));
-        if table.key.contains(&at) {
-            return refused(ErrorKind::KeyMismatch, "a key never changes");
-        }
-        if column.role == Role::UpdatedAt {
-            return refused(ErrorKind::InvalidFilter, "DataFlow keeps the time of the last write itself");
-        }
-        values.push((at, cell(&column.ty, given.batch.column(at), 0)?.into_owned()));
-    }
-    if values.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidFilter, "updates names no field").path("updates"));
-    }
-    Ok(values)
 }

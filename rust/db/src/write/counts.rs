@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
-use dataflow_core::Result;
+use arrow_array::{ArrayRef, RecordBatch};
 use dataflow_core::batch::cell;
 use dataflow_core::event::Event;
 use dataflow_core::ledger::{read_result, render_result};
+use dataflow_core::merge::Fate;
 use dataflow_core::schema::TableSchema;
+use dataflow_core::types::LogicalType;
+use dataflow_core::{Error, Result};
 
 use super::{Writer, Written};
 
@@ -46,7 +48,7 @@ impl Counts {
         ]
     }
 
-    const fn of(values: [u64; 8]) -> Self {
+    const fn from_values(values: [u64; 8]) -> Self {
         let [inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched] = values;
         Counts { inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched }
     }
@@ -63,7 +65,23 @@ impl Counts {
 
     fn each(&self, other: Counts, combine: impl Fn(u64, u64) -> u64) -> Self {
         let (ours, theirs) = (self.values(), other.values());
-        Counts::of(std::array::from_fn(|at| combine(ours[at], theirs[at])))
+        Counts::from_values(std::array::from_fn(|at| combine(ours[at], theirs[at])))
+    }
+
+    pub(super) fn of(fates: &[Fate]) -> Self {
+        let mut counts = Counts::default();
+        for fate in fates {
+            *match fate {
+                Fate::Insert => &mut counts.inserted,
+                Fate::Update { .. } => &mut counts.updated,
+                Fate::Unchanged { .. } => &mut counts.unchanged,
+                Fate::Delete { .. } => &mut counts.deleted,
+                Fate::Ignored { .. } => &mut counts.ignored,
+                Fate::Duplicate { .. } | Fate::Repeated { .. } => &mut counts.duplicate,
+                Fate::Missing => &mut counts.missing,
+            } += 1;
+        }
+        counts
     }
 
     /// As the ledger keeps them.
@@ -77,7 +95,7 @@ impl Counts {
     pub(super) fn read(text: &str) -> Result<Self> {
         let counts = read_result(text)?;
         let find = |wanted| counts.iter().find(|(name, _)| name == wanted).map_or(0, |(_, count)| *count);
-        Ok(Counts::of(Self::NAMES.map(find)))
+        Ok(Counts::from_values(Self::NAMES.map(find)))
     }
 }
 
@@ -91,9 +109,20 @@ pub(super) struct Changed {
 
 impl Changed {
     /// `batch` holds the rows with their keys, where they are known.
-    pub fn new(operation: &'static str, rows: u64, table: &TableSchema, batch: Option<&RecordBatch>) -> Self {
-        let keys = batch.filter(|batch| batch.num_rows() <= TOLD_KEYS);
-        Changed { operation, rows, keys: keys.map(|batch| told_keys(table, batch)).unwrap_or_default() }
+    ///
+    /// # Errors
+    /// `Internal` for a batch that has not the columns of the key.
+    pub fn new(operation: &'static str, rows: u64, table: &TableSchema, batch: Option<&RecordBatch>) -> Result<Self> {
+        let keys = match batch.filter(|batch| batch.num_rows() <= TOLD_KEYS) {
+            Some(batch) => told_keys(table, batch)?,
+            None => Vec::new(),
+        };
+        Ok(Changed { operation, rows, keys })
+    }
+
+    /// Rows whose keys are not known.
+    pub const fn unnamed(operation: &'static str, rows: u64) -> Self {
+        Changed { operation, rows, keys: Vec::new() }
     }
 }
 
@@ -113,23 +142,20 @@ impl Writer<'_> {
 }
 
 /// The keys as text; those of several fields as a JSON list of their texts.
-fn told_keys(table: &TableSchema, batch: &RecordBatch) -> Vec<String> {
-    let column = |&at: &usize| {
+fn told_keys(table: &TableSchema, batch: &RecordBatch) -> Result<Vec<String>> {
+    let mut columns = Vec::with_capacity(table.key.len());
+    for &at in &table.key {
         let column = &table.columns[at];
-        Some((&column.ty, batch.column_by_name(&column.name)?))
-    };
-    let Some(columns) = table.key.iter().map(column).collect::<Option<Vec<_>>>() else {
-        return Vec::new();
-    };
+        let array = batch.column_by_name(&column.name);
+        columns.push((&column.ty, array.ok_or_else(|| Error::internal("rows without their key"))?));
+    }
     let row = |row: usize| {
-        let texts: Vec<String> = columns
-            .iter()
-            .filter_map(|(ty, array)| cell(ty, array, row).and_then(|key| key.to_key_text(ty)).ok())
-            .collect();
-        match &texts[..] {
+        let text = |(ty, array): &(&LogicalType, &ArrayRef)| cell(ty, array, row)?.to_key_text(ty);
+        let texts = columns.iter().map(text).collect::<Result<Vec<_>>>()?;
+        Ok(match &texts[..] {
             [only] => only.clone(),
             several => format!("{several:?}"),
-        }
+        })
     };
     (0..batch.num_rows()).map(row).collect()
 }

@@ -13,10 +13,11 @@ use super::{Rows, Write};
 
 impl Write {
     /// The hash of what is to be done, without the rows.
-    pub(super) fn hash(&self, table: &TableSchema) -> InputHash {
-        let mut hash = InputHash::new(table, self.operation(), &self.columns(table));
+    pub(super) fn hash(&self, table: &TableSchema) -> Result<InputHash> {
+        let operation = self.operation().ok_or_else(|| Error::internal("a write of one row has no load id"))?;
+        let mut hash = InputHash::new(table, operation, &self.columns(table));
         self.settings(table, &mut hash);
-        hash
+        Ok(hash)
     }
 
     /// Adds what is given to the hash.
@@ -34,21 +35,21 @@ impl Write {
             | Write::Upsert { rows, .. }
             | Write::UpdateRows { rows, .. }
             | Write::DeleteRows { rows, .. } => add_rows(hash, table, rows, cancel).await,
-            Write::UpdateOne { values, .. } | Write::UpdateMatching { values, .. } => hash.rows(values),
-            Write::DeleteOne { .. } | Write::DeleteMatching { .. } => Ok(()),
+            Write::UpdateMatching { values, .. } => hash.rows(values),
+            Write::DeleteMatching { .. } | Write::UpdateOne { .. } | Write::DeleteOne { .. } => Ok(()),
         }
     }
 
-    const fn operation(&self) -> &'static str {
+    /// None for the writes of one row, which have no load id.
+    const fn operation(&self) -> Option<&'static str> {
         match self {
-            Write::Append { .. } => "append",
-            Write::Upsert { .. } => "upsert",
-            Write::UpdateRows { .. } => "update rows",
-            Write::UpdateOne { .. } => "update one",
-            Write::UpdateMatching { .. } => "update matching",
-            Write::DeleteOne { .. } => "delete one",
-            Write::DeleteMatching { .. } => "delete matching",
-            Write::DeleteRows { .. } => "delete rows",
+            Write::Append { .. } => Some("append"),
+            Write::Upsert { .. } => Some("upsert"),
+            Write::UpdateRows { .. } => Some("update rows"),
+            Write::UpdateMatching { .. } => Some("update matching"),
+            Write::DeleteMatching { .. } => Some("delete matching"),
+            Write::DeleteRows { .. } => Some("delete rows"),
+            Write::UpdateOne { .. } | Write::DeleteOne { .. } => None,
         }
     }
 
@@ -63,23 +64,27 @@ impl Write {
     /// What decides the outcome beside the rows; not what only bounds it, nor in which form it is told.
     fn settings(&self, table: &TableSchema, hash: &mut InputHash) {
         match self {
-            Write::Upsert { conflict_on, on_match, duplicates, update, .. } => {
+            Write::Upsert { conflict_on, on_match, duplicates, update, within, .. } => {
                 hash.setting("conflict_on", &names(table, conflict_on));
                 hash.setting("on_conflict", match_word(*on_match));
                 hash.setting("duplicates", duplicates_word(*duplicates));
                 hash.setting("update_fields", &update.as_ref().map_or_else(String::new, |update| names(table, update)));
+                if let Some(within) = within {
+                    add_filter(hash, &within.filter);
+                    hash.setting("hard", &within.hard.to_string());
+                }
             }
             Write::UpdateRows { on_missing, duplicates, .. } => {
                 hash.setting("on_missing", missing_word(*on_missing));
                 hash.setting("duplicates", duplicates_word(*duplicates));
             }
-            Write::UpdateOne { filter, .. } | Write::UpdateMatching { filter, .. } => add_filter(hash, filter),
-            Write::DeleteOne { filter, hard, .. } | Write::DeleteMatching { filter, hard, .. } => {
+            Write::UpdateMatching { filter, .. } => add_filter(hash, filter),
+            Write::DeleteMatching { filter, hard, .. } => {
                 add_filter(hash, filter);
                 hash.setting("hard", &hard.to_string());
             }
             Write::DeleteRows { hard, .. } => hash.setting("hard", &hard.to_string()),
-            Write::Append { .. } => {}
+            Write::Append { .. } | Write::UpdateOne { .. } | Write::DeleteOne { .. } => {}
         }
     }
 }

@@ -29,19 +29,23 @@ pub(super) struct KeyWork {
     /// Rows without a key.
     missing: usize,
     largest_given: Option<i64>,
+    /// Whether the ids have to be known before the rows are sent: a COPY tells none.
+    reserves: bool,
     /// Ids for the rows without key, where the database does not give them by itself.
     ids: Arc<[i64]>,
     used: usize,
 }
 
 impl KeyWork {
-    /// `keys`: the key column of every batch that has one; `rows`: of all batches.
-    pub fn new(table: &TableSchema, keys: &[ArrayRef], rows: usize) -> Self {
+    /// `keys`: the key column of every batch that has one; `rows`: of all batches; `told`: whether the rows are given
+    /// back.
+    pub fn new(table: &TableSchema, keys: &[ArrayRef], rows: usize, told: bool) -> Self {
         let mut work = KeyWork {
             source: table.key_source,
             multi_tenant: table.multi_tenant,
             missing: 0,
             largest_given: None,
+            reserves: told && rows > 1,
             ids: Arc::from([]),
             used: 0,
         };
@@ -70,7 +74,7 @@ impl KeyWork {
         self.source == KeySource::Database
             && match dialect.key_generator() {
                 KeyGenerator::Column => false,
-                KeyGenerator::Sequence => self.largest_given.is_some(),
+                KeyGenerator::Sequence => self.largest_given.is_some() || (self.reserves && self.missing > 0),
                 KeyGenerator::SoleColumn => self.multi_tenant,
             }
     }
@@ -88,14 +92,16 @@ impl KeyWork {
         }
         self.used = 0;
         self.ids = match dialect.key_generator() {
-            KeyGenerator::Sequence => self.raise_identity(session, dialect, table, limits).await?,
+            KeyGenerator::Sequence => self.take_identities(session, dialect, table, limits).await?,
             _ => self.take_range(session, dialect, table, limits).await?,
         };
         Ok(())
     }
 
+    /// Moves the identity above the given keys, and takes from it in one call what the rows without key need.
+    ///
     /// Small gaps are crossed by `nextval`, which no concurrent writer can turn back; only a jump sets the value.
-    async fn raise_identity(
+    async fn take_identities(
         &self,
         session: &mut Session,
         dialect: &dyn Dialect,
@@ -108,6 +114,7 @@ impl KeyWork {
         };
         let int = |value: i64| Param { ty: LogicalType::Int, value: ParamValue::One(Value::Int(value)) };
         let sequence = "pg_get_serial_sequence($1, $2)::regclass";
+        let (name, key) = (dialect.qualified_table(table), key_name(table)?);
         let mut raise = Statement::unscoped(
             format!(
                 "SELECT CASE WHEN gap > 1000 THEN setval(seq, $3) ELSE (SELECT max(id) FROM (SELECT nextval(seq) AS id FROM generate_series(1, gap)) AS taken) END \
@@ -116,14 +123,18 @@ impl KeyWork {
             "the generator of a table's keys",
         )
         .returning(&[("last", LogicalType::Int)]);
-        let (name, key) = (dialect.qualified_table(table), key_name(table)?);
-        raise.params = vec![text(&name), text(key), int(self.largest_given.unwrap_or(0))];
-        query(session, &raise, limits).await?;
+        if let Some(largest) = self.largest_given {
+            raise.params = vec![text(&name), text(key), int(largest)];
+            query(session, &raise, limits).await?;
+        }
         if self.missing == 0 {
             return Ok(Arc::from([]));
         }
         let mut take = Statement::unscoped(
-            format!("SELECT nextval({sequence}) FROM generate_series(1, $3)"),
+            // Materialized: the name of the sequence would be looked up for every id.
+            format!(
+                "WITH s AS MATERIALIZED (SELECT {sequence} AS seq) SELECT nextval(seq) FROM s, generate_series(1, $3)"
+            ),
             "the generator of a table's keys",
         )
         .returning(&[("id", LogicalType::Int)]);

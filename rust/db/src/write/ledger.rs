@@ -63,7 +63,7 @@ impl Database {
     /// rows of loads that did not end, which are forgotten only if `unfinished`.
     pub async fn prune_ledger(&self, older: i64, unfinished: bool, context: &Context) -> Result<u64> {
         let filter = older_than(context.now_us().saturating_sub(older), context.tenant.as_ref(), unfinished);
-        let write = Write::DeleteMatching { filter, max_affected: None, hard: true };
+        let write = Write::DeleteMatching { filter, max_affected: None, hard: true, return_rows: false };
         Ok(self.write(self.ledger(), write, None, context).await?.counts.deleted)
     }
 }
@@ -76,7 +76,7 @@ impl Writer<'_> {
             Claimed::Step(epoch) => epoch,
             Claimed::Elsewhere(state) => return Ok(Written { elsewhere: Some(state), ..Written::default() }),
         };
-        let written = match job.without_rows(&self.table) {
+        let written = match job.without_rows(&self.table)? {
             Some(nothing) => nothing,
             None => self.run_job(session, job, Effect::Nothing).await?,
         };

@@ -71,20 +71,20 @@ impl SeenKeys {
 }
 
 impl Part {
-    /// Which rows of the piece have the key of a row of an earlier piece.
+    /// For each row of the piece the row of an earlier piece that had its key.
     ///
     /// # Errors
     /// `DuplicateRow` at the first of them, where rows may not have the same key.
-    pub(super) fn repeats(&self, keys: &[Option<Key>], rule: Duplicates) -> Result<Vec<bool>> {
+    pub(super) fn repeats(&self, keys: &[Option<Key>], rule: Duplicates) -> Result<Vec<Option<usize>>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut repeats = vec![false; keys.len()];
+        let mut repeats = vec![None; keys.len()];
         for (row, key) in keys.iter().enumerate() {
             let Some(key) = key else { continue };
             let before = seen.note(key, self.first, self.first + row)?;
             if let (Some(before), Duplicates::Refuse) = (before, rule) {
                 return Err(same_key(before, self.first + row).path(format!("[{row}]")));
             }
-            repeats[row] = before.is_some();
+            repeats[row] = before;
         }
         Ok(repeats)
     }
@@ -112,7 +112,7 @@ impl Write {
     /// and that the database has given keys to those without one, whichever these are.
     pub(super) fn note_keys(&self, table: &Arc<TableSchema>) -> Result<()> {
         if let (Write::Append { rows, .. } | Write::Upsert { rows, .. }, Some(part)) = (self, self.part())
-            && KeyWork::new(table, &rows_keys(table, rows)?, rows.count()).generates()
+            && KeyWork::new(table, &rows_keys(table, rows)?, rows.count(), false).generates()
         {
             part.note_generated(i64::MIN, i64::MAX);
         }
@@ -161,8 +161,8 @@ impl Write {
 }
 
 /// As [`Part::repeats`] for rows that may be all there are.
-pub(super) fn repeats(part: Option<&Part>, keys: &[Option<Key>], rule: Duplicates) -> Result<Vec<bool>> {
-    part.map_or_else(|| Ok(vec![false; keys.len()]), |part| part.repeats(keys, rule))
+pub(super) fn repeats(part: Option<&Part>, keys: &[Option<Key>], rule: Duplicates) -> Result<Vec<Option<usize>>> {
+    part.map_or_else(|| Ok(vec![None; keys.len()]), |part| part.repeats(keys, rule))
 }
 
 #[cfg(test)]
@@ -181,9 +181,9 @@ mod tests {
     fn a_key_of_an_earlier_piece_is_seen() {
         let seen = Arc::default();
         let first = part(0, &seen).repeats(&keys(&[1, 2, 0]), Duplicates::First).unwrap();
-        assert_eq!(first, [false; 3]);
+        assert_eq!(first, [None; 3]);
         let second = part(3, &seen).repeats(&keys(&[0, 2, 3]), Duplicates::First).unwrap();
-        assert_eq!(second, [false, true, false]);
+        assert_eq!(second, [None, Some(1), None]);
     }
 
     #[test]
@@ -199,7 +199,7 @@ mod tests {
     fn a_piece_that_is_run_again_does_not_meet_itself() {
         let seen = Arc::default();
         for _ in 0..2 {
-            assert_eq!(part(5, &seen).repeats(&keys(&[1, 2]), Duplicates::First).unwrap(), [false; 2]);
+            assert_eq!(part(5, &seen).repeats(&keys(&[1, 2]), Duplicates::First).unwrap(), [None; 2]);
         }
     }
 }

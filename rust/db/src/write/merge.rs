@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
-use arrow_select::interleave::interleave;
 use dataflow_core::batch::{Given, cell, check_rows};
 use dataflow_core::dialect::Statement;
-use dataflow_core::filter::Filter;
 use dataflow_core::merge::{
-    Duplicates, Fate, Key, OnMatch, OnMissing, Rules, changed_columns, decide, deduplicate, keys_of, meet, merged,
+    Fate, Key, OnMatch, OnMissing, Rules, changed_columns, decide, deduplicate, keys_of, merged,
 };
 use dataflow_core::plan::{Plan, Selection};
 use dataflow_core::schema::{Role, TableSchema};
@@ -18,6 +16,8 @@ use dataflow_core::{Error, ErrorKind, Result};
 use super::append::{Append, whole_schema};
 use super::counts::Changed;
 use super::load::repeats;
+use super::returned::{Found, told_nothing};
+use super::sync::Within;
 use super::{Counts, Rows, Write, Writer, Written};
 use crate::execute::{Label, control, run};
 use crate::session::{Effect, Session};
@@ -34,20 +34,26 @@ pub(super) struct Merge {
     rules: Rules,
     keys: Vec<Option<Key>>,
     goes: Vec<usize>,
-    repeats: Vec<bool>,
+    repeats: Vec<Option<usize>>,
+    /// The number of the first row in the load.
+    first: usize,
     return_rows: bool,
+    /// The stored rows of which the data is to be all.
+    pub within: Option<Within>,
 }
 
 impl Merge {
     pub fn new(table: &Arc<TableSchema>, write: Write, now: i64) -> Result<Self> {
-        let (rows, rules, return_rows, part) = match write {
-            Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part } => {
+        let (rows, rules, return_rows, part, within) = match write {
+            Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part, within } => {
                 let on_missing = OnMissing::Insert;
-                (rows, Rules { target: conflict_on, on_match, on_missing, duplicates, update, now }, return_rows, part)
+                let rules = Rules { target: conflict_on, on_match, on_missing, duplicates, update, now };
+                (rows, rules, return_rows, part, within)
             }
             Write::UpdateRows { rows, on_missing, duplicates, return_rows, part } => {
                 let (target, on_match) = (table.key.clone(), OnMatch::Update);
-                (rows, Rules { target, on_match, on_missing, duplicates, update: None, now }, return_rows, part)
+                let rules = Rules { target, on_match, on_missing, duplicates, update: None, now };
+                (rows, rules, return_rows, part, None)
             }
             _ => return Err(Error::internal("a write that is no merge")),
         };
@@ -61,15 +67,27 @@ impl Merge {
         let first = part.as_ref().map_or(0, |part| part.first);
         let goes = deduplicate(&keys, rules.duplicates, first).map_err(|error| error.within("data"))?;
         let repeats = repeats(part.as_ref(), &keys, rules.duplicates).map_err(|error| error.within("data"))?;
-        Ok(Merge { given, rules, keys, goes, repeats, return_rows })
+        if let Some(within) = &within {
+            within.check(table, &rules.target, &keys)?;
+        }
+        Ok(Merge { given, rules, keys, goes, repeats, first, return_rows, within })
     }
 
-    pub fn without_rows(&self, table: &TableSchema) -> Option<Written> {
-        let nothing = || Written {
-            rows: self.return_rows.then(|| RecordBatch::new_empty(whole_schema(table).into())),
-            ..Written::default()
-        };
-        (self.given.rows() == 0).then(nothing)
+    /// By which every row given is found, where it has a value.
+    pub fn keys(&self) -> &[Option<Key>] {
+        &self.keys
+    }
+
+    /// The columns of the keys.
+    pub fn target(&self) -> &[usize] {
+        &self.rules.target
+    }
+
+    pub fn without_rows(&self, table: &TableSchema) -> Result<Option<Written>> {
+        match self.given.rows() {
+            0 if self.within.is_none() => told_nothing(table, self.first, self.return_rows).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The rows that go, in the order given.
@@ -194,21 +212,28 @@ impl Writer<'_> {
             self.put(session, &changed, &set).await.map_err(|error| place(error, &updates))?;
             self.add(session, merge, &inserts).await?
         };
-        let counts = count(fates);
+        let counts = Counts::of(fates);
         let given_keys = Rows::Given(given.take(&inserts)?);
         let events = vec![
-            Changed::new("update", counts.updated, &self.table, Some(&changed)),
+            Changed::new("update", counts.updated, &self.table, Some(&changed))?,
             Changed::new(
                 "insert",
                 counts.inserted,
                 &self.table,
                 added.as_ref().or_else(|| given_keys.with_keys(&self.table)),
-            ),
+            )?,
         ];
+        let written = Written { counts, changed: events, ..Written::default() };
+        if !merge.return_rows {
+            return Ok(written);
+        }
+        let added = added.unwrap_or_else(|| changed.slice(0, 0));
         let order: &[usize] = if moves { &[] } else { &inserts };
-        let rows =
-            merge.return_rows.then(|| self.returned(fates, stored, &changed, added.as_ref(), order)).transpose()?;
-        Ok(Written { counts, rows, changed: events, ..Written::default() })
+        Found { table: &self.table, given: Some(given), stored, changed: &changed, added: &added, order }.told(
+            written,
+            fates,
+            merge.first,
+        )
     }
 
     /// Whether an update frees or takes a unique value that another row of the data may want.
@@ -300,82 +325,6 @@ impl Writer<'_> {
         }
         Ok(())
     }
-
-    /// The row of every given one as it is stored now; `inserts` is the order of the added rows, where it is another.
-    fn returned(
-        &self,
-        fates: &[Fate],
-        stored: &RecordBatch,
-        changed: &RecordBatch,
-        added: Option<&RecordBatch>,
-        inserts: &[usize],
-    ) -> Result<RecordBatch> {
-        let empty = RecordBatch::new_empty(whole_schema(&self.table).into());
-        let sources = [stored, changed, added.unwrap_or(&empty)];
-        let (mut put, mut insert) = (0, 0);
-        let mut places: Vec<Option<(usize, usize)>> = Vec::with_capacity(fates.len());
-        let mut sorted: Vec<usize> = vec![0; fates.len()];
-        inserts.iter().enumerate().for_each(|(at, &row)| sorted[row] = at);
-        for (row, fate) in fates.iter().enumerate() {
-            let next = |counter: &mut usize| {
-                *counter += 1;
-                *counter - 1
-            };
-            places.push(match fate {
-                Fate::Update { .. } => Some((1, next(&mut put))),
-                Fate::Insert if inserts.is_empty() => Some((2, next(&mut insert))),
-                Fate::Insert => Some((2, sorted[row])),
-                Fate::Unchanged { stored } | Fate::Ignored { stored } => Some((0, *stored)),
-                Fate::Repeated { stored } => stored.map(|stored| (0, stored)),
-                Fate::Duplicate { .. } | Fate::Missing => None,
-            });
-        }
-        let place = |(row, fate): (usize, &Fate)| match fate {
-            Fate::Duplicate { of } => places[*of],
-            _ => places[row],
-        };
-        let indices: Vec<_> = fates.iter().enumerate().filter_map(place).collect();
-        let mut columns = Vec::with_capacity(empty.num_columns());
-        for at in 0..empty.num_columns() {
-            let arrays = sources.map(|batch| batch.column(at).as_ref() as &dyn Array);
-            columns.push(interleave(&arrays, &indices).map_err(|error| Error::internal(error.to_string()))?);
-        }
-        RecordBatch::try_new(empty.schema(), columns).map_err(|error| Error::internal(error.to_string()))
-    }
-
-    /// The one row that matches, locked.
-    pub(super) async fn find_one(
-        &self,
-        session: &mut Session,
-        filter: &Filter,
-        include_deleted: bool,
-    ) -> Result<RecordBatch> {
-        let found = self.find(session, Selection::Matching(filter.clone()), Some(2), include_deleted).await?;
-        match found.num_rows() {
-            1 => Ok(found),
-            0 => Err(Error::new(ErrorKind::NotFound, format!("no {} matches; nothing was written", self.table.model))),
-            _ => Err(Error::new(
-                ErrorKind::MultipleRows,
-                format!("more than one {} matches; nothing was written", self.table.model),
-            )
-            .hint("name the row by its key, or change many with bulk_update or bulk_delete")),
-        }
-    }
-
-    pub(super) async fn update_one(&self, session: &mut Session, filter: &Filter, values: &Given) -> Result<Written> {
-        let stored = self.find_one(session, filter, false).await?;
-        let (on_match, on_missing, duplicates) = (OnMatch::Update, OnMissing::Refuse, Duplicates::Refuse);
-        let rules =
-            Rules { target: self.table.key.clone(), on_match, on_missing, duplicates, update: None, now: self.now };
-        let fates = [meet(&self.table, values, 0, &stored, 0, &rules)?];
-        let changed = merged(&self.table, values, &stored, &fates, &rules)?;
-        check_rows(&self.table, &changed)?;
-        self.put(session, &changed, &changed_columns(&self.table, values, &stored, &fates, &rules)).await?;
-        let counts = count(&fates);
-        let events = vec![Changed::new("update", counts.updated, &self.table, Some(&changed))];
-        let rows = if changed.num_rows() == 1 { changed } else { stored };
-        Ok(Written { counts, rows: Some(rows), changed: events, ..Written::default() })
-    }
 }
 
 /// A row that another transaction has added and this one, which sees the past, cannot find.
@@ -398,19 +347,4 @@ fn at_row(error: Error, row: usize) -> Error {
 
 fn rows_with(fates: &[Fate], holds: impl Fn(&Fate) -> bool) -> Vec<usize> {
     fates.iter().enumerate().filter(|(_, fate)| holds(fate)).map(|(row, _)| row).collect()
-}
-
-fn count(fates: &[Fate]) -> Counts {
-    let mut counts = Counts::default();
-    for fate in fates {
-        *match fate {
-            Fate::Insert => &mut counts.inserted,
-            Fate::Update { .. } => &mut counts.updated,
-            Fate::Unchanged { .. } => &mut counts.unchanged,
-            Fate::Ignored { .. } => &mut counts.ignored,
-            Fate::Duplicate { .. } | Fate::Repeated { .. } => &mut counts.duplicate,
-            Fate::Missing => &mut counts.missing,
-        } += 1;
-    }
-    counts
 }

@@ -8,10 +8,14 @@ mod input;
 mod keys;
 mod ledger;
 mod load;
+mod matching;
 mod merge;
+mod one;
 mod piece;
+mod returned;
 mod rows;
 mod run;
+mod sync;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +26,7 @@ use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::filter::Filter;
 use dataflow_core::ledger::State;
 use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
+use dataflow_core::outcomes::Outcomes;
 use dataflow_core::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
@@ -34,6 +39,7 @@ use self::ledger::Step;
 pub use self::load::{Part, SeenKeys};
 pub use self::rows::Rows;
 pub use self::run::{LoadPiece, LoadRun};
+pub use self::sync::Within;
 use crate::context::Context;
 use crate::database::{Database, Table};
 use crate::driver::{Access, Reply};
@@ -58,27 +64,31 @@ pub enum Write {
         update: Option<Vec<usize>>,
         return_rows: bool,
         part: Option<Part>,
+        /// Other rows that this finds are removed.
+        within: Option<Within>,
     },
     /// Rows that are there, each with values of its own, found by key.
     UpdateRows { rows: Rows, on_missing: OnMissing, duplicates: Duplicates, return_rows: bool, part: Option<Part> },
     /// The one row that matches, with the values of the one row given.
     UpdateOne { filter: Filter, values: Given },
-    /// Every row that matches, with the values of the one row given.
-    UpdateMatching { filter: Filter, values: Given },
+    /// Every row that matches, with the values of the one row given; no more than `max_affected` change.
+    UpdateMatching { filter: Filter, values: Given, max_affected: Option<u64>, return_rows: bool },
     /// The one row that matches; `version` is the one it must have.
     DeleteOne { filter: Filter, version: Option<i64>, hard: bool },
     /// Every row that matches, but no more than `max_affected`.
-    DeleteMatching { filter: Filter, max_affected: Option<u64>, hard: bool },
-    /// Rows by key; of the rows given only the key is read.
-    DeleteRows { rows: Rows, hard: bool, part: Option<Part> },
+    DeleteMatching { filter: Filter, max_affected: Option<u64>, hard: bool, return_rows: bool },
+    /// Rows by key; of the rows given only key and version are read.
+    DeleteRows { rows: Rows, hard: bool, return_rows: bool, part: Option<Part> },
 }
 
 /// What a write did.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
     pub counts: Counts,
-    /// The rows as stored, in the order given, where asked for.
+    /// The rows as stored, or as they were before they were deleted, in the order given, where asked for.
     pub rows: Option<RecordBatch>,
+    /// How each row ended, where the rows were asked for; not told of one that was written alone.
+    pub outcomes: Option<Outcomes>,
     /// Whether it was done before under its load id, and nothing was written now.
     pub replayed: bool,
     changed: Vec<Changed>,
@@ -140,7 +150,7 @@ impl Database {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
         }
         self.make_ready(table, context).await?;
-        match (&step, job.without_rows(schema)) {
+        match (&step, job.without_rows(schema)?) {
             (Some(_), _) => self.make_ready(self.ledger(), context).await?,
             (None, Some(nothing)) => return Ok(nothing),
             (None, None) => {}
@@ -187,8 +197,9 @@ enum Job {
 impl Job {
     fn new(table: &Arc<TableSchema>, scope: &Scope, write: Write, now: i64) -> Result<Self> {
         match write {
-            Write::Append { rows, return_rows, .. } => {
-                Append::new(table, scope, rows, return_rows, now, None).map(Job::Append)
+            Write::Append { rows, return_rows, part } => {
+                let append = Append::new(table, scope, rows, return_rows, now, None)?;
+                Ok(Job::Append(append.after(part.map_or(0, |part| part.first))))
             }
             write @ (Write::Upsert { .. } | Write::UpdateRows { .. }) => {
                 merge::Merge::new(table, write, now).map(Job::Merge)
@@ -198,11 +209,11 @@ impl Job {
     }
 
     /// What is written when there are no rows to write: nothing is asked of the server.
-    fn without_rows(&self, table: &TableSchema) -> Option<Written> {
+    fn without_rows(&self, table: &TableSchema) -> Result<Option<Written>> {
         match self {
             Job::Append(append) => append.without_rows(),
             Job::Merge(merge) => merge.without_rows(table),
-            Job::Change(write) => write.without_rows(),
+            Job::Change(write) => write.without_rows(table),
         }
     }
 }
@@ -256,7 +267,7 @@ impl Writer<'_> {
     async fn run_and_commit(&self, session: &mut Session, job: &mut Job) -> Result<Written> {
         let result = match job {
             Job::Append(append) if self.is_one_statement(append) => {
-                let result = self.append(session, append, Effect::Write).await;
+                let result = self.append_all(session, append, Effect::Write).await;
                 return self.told(result, || append.expected());
             }
             Job::Append(_) => begin(session, self.dialect.as_ref(), &Begin::default(), &self.limits).await.map(drop),
@@ -323,8 +334,11 @@ impl Writer<'_> {
 
     async fn run_job(&self, session: &mut Session, job: &mut Job, effect: Effect) -> Result<Written> {
         match job {
-            Job::Append(append) => self.append(session, append, effect).await,
-            Job::Merge(merge) => Box::pin(self.merge(session, merge)).await,
+            Job::Append(append) => self.append_all(session, append, effect).await,
+            Job::Merge(merge) => match &merge.within {
+                Some(within) => Box::pin(self.sync(session, merge, within)).await,
+                None => Box::pin(self.merge(session, merge)).await,
+            },
             Job::Change(write) => Box::pin(self.change(session, write)).await,
         }
     }
@@ -377,9 +391,16 @@ impl Writer<'_> {
         include_deleted: bool,
         lock: bool,
     ) -> Result<RecordBatch> {
-        let order = self.table.key.iter().map(|&column| Order { column, descending: false }).collect();
-        let table = Arc::clone(&self.table);
+        let (table, order) = (Arc::clone(&self.table), self.key_order());
         let read = ReadPlan { table, columns: None, selection, order, limit, offset: 0, include_deleted, lock };
+        self.read_plan(session, read).await
+    }
+
+    fn key_order(&self) -> Vec<Order> {
+        self.table.key.iter().map(|&column| Order { column, descending: false }).collect()
+    }
+
+    async fn read_plan(&self, session: &mut Session, read: ReadPlan) -> Result<RecordBatch> {
         let scoped = self.scoped(Plan::Read(read))?;
         let statement = Statement::query(self.dialect.as_ref(), &scoped)?;
         let reply = self.send(session, &scoped, &statement, Effect::Nothing).await?;

@@ -180,7 +180,7 @@ impl Database {
             kind: Kind::Load,
             key: piece.key.clone(),
         };
-        let from = run.hash.clone().unwrap_or_else(|| write.hash(schema));
+        let from = run.hash.clone().map_or_else(|| write.hash(schema), Ok)?;
         let mut to = from.clone();
         write.add_to(&mut to, schema, cancel).await?;
         let (last, gained) = (piece.last, Counts::default());

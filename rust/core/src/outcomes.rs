@@ -1,0 +1,184 @@
+//! What became of every row given to a write, as a table: one row each, in the order given.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, StructArray, new_null_array};
+use arrow_schema::{DataType, Field, Fields, Schema};
+use arrow_select::interleave::interleave;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::merge::Fate;
+use crate::schema::{TableSchema, arrow_field};
+
+/// How a row ended, by the names of the counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Inserted,
+    Updated,
+    Unchanged,
+    Deleted,
+    Ignored,
+    Duplicate,
+    Missing,
+    Rejected,
+}
+
+impl Status {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Inserted => "inserted",
+            Status::Updated => "updated",
+            Status::Unchanged => "unchanged",
+            Status::Deleted => "deleted",
+            Status::Ignored => "ignored",
+            Status::Duplicate => "duplicate",
+            Status::Missing => "missing",
+            Status::Rejected => "rejected",
+        }
+    }
+}
+
+impl From<&Fate> for Status {
+    fn from(fate: &Fate) -> Self {
+        match fate {
+            Fate::Insert => Status::Inserted,
+            Fate::Update { .. } => Status::Updated,
+            Fate::Unchanged { .. } => Status::Unchanged,
+            Fate::Ignored { .. } => Status::Ignored,
+            Fate::Duplicate { .. } | Fate::Repeated { .. } => Status::Duplicate,
+            Fate::Delete { .. } => Status::Deleted,
+            Fate::Missing => Status::Missing,
+        }
+    }
+}
+
+/// Why a row was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Its number in the load.
+    pub row: usize,
+    pub kind: ErrorKind,
+    pub sqlstate: Option<String>,
+    pub constraint: Option<String>,
+    pub column: Option<String>,
+    pub message: String,
+}
+
+/// The outcomes of some rows of a load that follow each other.
+#[derive(Clone, Debug)]
+pub struct Outcomes {
+    /// The number of the first of them in the load.
+    first: usize,
+    /// For a duplicate also the number of the row that goes instead.
+    ends: Vec<(Status, Option<usize>)>,
+    /// The fields of the key, null where they are not known.
+    keys: StructArray,
+    /// Those of the rejected rows, in their order.
+    rejects: Vec<Reject>,
+}
+
+impl Outcomes {
+    /// `first` is the number of the first row in the load; `keys` has a row for each fate, as of [`key_columns`].
+    pub fn new(first: usize, fates: &[Fate], keys: StructArray) -> Self {
+        let instead = |fate: &Fate| match fate {
+            Fate::Duplicate { of } => Some(first + of),
+            Fate::Repeated { of, .. } => Some(*of),
+            _ => None,
+        };
+        let ends = fates.iter().map(|fate| (Status::from(fate), instead(fate))).collect();
+        Outcomes { first, ends, keys, rejects: Vec::new() }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The outcomes of all rows, where `self` are those of the rows that were not refused, numbered as if there were
+    /// no others; `rejects` are in the order of their rows.
+    ///
+    /// # Errors
+    /// `Internal` when a reject has the number of no row.
+    pub fn with_rejects(self, rejects: Vec<Reject>) -> Result<Self> {
+        let rows = self.rows() + rejects.len();
+        let mut refused = vec![false; rows];
+        for reject in &rejects {
+            let place = reject.row.checked_sub(self.first).and_then(|row| refused.get_mut(row));
+            *place.ok_or_else(|| Error::internal("a rejected row that was not given"))? = true;
+        }
+        let kept: Vec<usize> = (0..rows).filter(|&row| !refused[row]).collect();
+        if kept.len() != self.rows() {
+            return Err(Error::internal("a row that was rejected twice"));
+        }
+        let moved = |other: usize| match other.checked_sub(self.first).and_then(|row| kept.get(row)) {
+            Some(row) => self.first + row,
+            // A row of an earlier piece.
+            None => other,
+        };
+        let mut ends = vec![(Status::Rejected, None); rows];
+        let mut places = vec![(1, 0); rows];
+        for (at, &row) in kept.iter().enumerate() {
+            let (status, instead) = self.ends[at];
+            ends[row] = (status, instead.map(moved));
+            places[row] = (0, at);
+        }
+        let nulls = |array: &ArrayRef| new_null_array(array.data_type(), 1);
+        let column = |array: &ArrayRef| interleave(&[array.as_ref(), nulls(array).as_ref()], &places);
+        let columns: Result<Vec<_>, _> = self.keys.columns().iter().map(column).collect();
+        let columns = columns.map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Outcomes { first: self.first, ends, keys: struct_of(self.keys.fields().clone(), columns, rows)?, rejects })
+    }
+
+    /// One row each: `row`, `status`, `key`, `first_row` for duplicates, and for rejected rows why.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        let number = |row: usize| i64::try_from(row).unwrap_or(i64::MAX);
+        let rows: Int64Array = (self.first..self.first + self.rows()).map(number).collect();
+        let status: StringArray = self.ends.iter().map(|(status, _)| Some(status.name())).collect();
+        let first_row: Int64Array = self.ends.iter().map(|(_, instead)| instead.map(number)).collect();
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(rows), Arc::new(status), Arc::new(self.keys.clone())];
+        columns.push(Arc::new(first_row));
+        columns.push(self.reasons(|reject| Some(reject.kind.name())));
+        columns.push(self.reasons(|reject| reject.sqlstate.as_deref()));
+        columns.push(self.reasons(|reject| reject.constraint.as_deref()));
+        columns.push(self.reasons(|reject| reject.column.as_deref()));
+        columns.push(self.reasons(|reject| Some(&reject.message)));
+        RecordBatch::try_new(Arc::new(self.schema()), columns).map_err(|error| Error::internal(error.to_string()))
+    }
+
+    fn schema(&self) -> Schema {
+        let field = |name: &str, ty: DataType, nullable| Field::new(name, ty, nullable);
+        let mut fields = vec![
+            field("row", DataType::Int64, false),
+            field("status", DataType::Utf8, false),
+            field("key", DataType::Struct(self.keys.fields().clone()), false),
+            field("first_row", DataType::Int64, true),
+        ];
+        let reasons = ["kind", "sqlstate", "constraint", "column", "message"];
+        fields.extend(reasons.map(|name| field(name, DataType::Utf8, true)));
+        Schema::new(fields)
+    }
+
+    fn reasons<'a>(&'a self, reason: impl Fn(&'a Reject) -> Option<&'a str>) -> ArrayRef {
+        let mut rejects = self.rejects.iter();
+        let of = |(status, _): &(Status, _)| match status {
+            Status::Rejected => rejects.next().and_then(&reason),
+            _ => None,
+        };
+        Arc::new(self.ends.iter().map(of).collect::<StringArray>())
+    }
+}
+
+/// The key of every row as one column; `columns` are the table's key columns, in the order of its key.
+///
+/// # Errors
+/// `Internal` when they are not.
+pub fn key_columns(table: &TableSchema, columns: Vec<ArrayRef>, rows: usize) -> Result<StructArray> {
+    let fields = table.key.iter().map(|&at| arrow_field(&table.columns[at]).with_nullable(true)).collect();
+    struct_of(fields, columns, rows)
+}
+
+fn struct_of(fields: Fields, columns: Vec<ArrayRef>, rows: usize) -> Result<StructArray> {
+    StructArray::try_new_with_length(fields, columns, None, rows).map_err(|error| Error::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

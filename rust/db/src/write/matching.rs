@@ -1,0 +1,205 @@
+//! Changes and removals of every row that a filter matches.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use dataflow_core::batch::{Given, cell, check_rows};
+use dataflow_core::dialect::Statement;
+use dataflow_core::filter::Filter;
+use dataflow_core::merge::{Fate, changed_columns, meet, merged, stale};
+use dataflow_core::plan::{Assignment, Plan, Selection};
+use dataflow_core::schema::{ColumnSchema, Role, TableSchema};
+use dataflow_core::value::Value;
+use dataflow_core::{Error, ErrorKind, Result};
+
+use super::counts::Changed;
+use super::merge::FIND_ROWS;
+use super::returned::Found;
+use super::{Counts, Writer, Written};
+use crate::session::{Effect, Session};
+
+impl Writer<'_> {
+    /// Rows that have the values already are counted and left alone: their version and times stay.
+    pub(super) async fn update_matching(
+        &self,
+        session: &mut Session,
+        filter: &Filter,
+        values: &Given,
+        max_affected: Option<u64>,
+        return_rows: bool,
+    ) -> Result<Written> {
+        self.check_versions(session, filter, values).await?;
+        let assigned = values_of(&self.table, values)?;
+        if return_rows {
+            return self.update_found(session, filter, values, max_affected).await;
+        }
+        let written = self.update_unseen(session, filter, assigned).await?;
+        check_affected(written.counts.updated, max_affected)?;
+        Ok(written)
+    }
+
+    /// All rows in one statement, of which nothing but the number comes back.
+    ///
+    /// The rows are locked before they are counted: between a count and the update another writer could make a row
+    /// equal, which then were in neither number, or different, which were in both. A row that comes to match after the
+    /// lock is counted as it is when it is met.
+    async fn update_unseen(
+        &self,
+        session: &mut Session,
+        filter: &Filter,
+        assigned: Vec<(usize, Value<'static>)>,
+    ) -> Result<Written> {
+        let differs = |(at, value): &(usize, Value<'static>)| Filter::Not(Box::new(Filter::equal(*at, value.clone())));
+        let changes = Filter::Or(assigned.iter().map(differs).collect());
+        let both = |second| Filter::And(vec![filter.clone(), second]);
+        if !self.dialect.lock_rows().is_empty() {
+            self.count_locked(session, filter.clone()).await?;
+        }
+        let unchanged = self.count_locked(session, both(Filter::Not(Box::new(changes.clone())))).await?;
+        let assigned = assigned.into_iter().map(|(at, value)| (at, Assignment::Value(value)));
+        let plan = Plan::Change {
+            table: Arc::clone(&self.table),
+            selection: Selection::Matching(both(changes)),
+            assignments: assigned.chain(self.managed()).collect(),
+            include_deleted: false,
+        };
+        let scoped = self.scoped(plan)?;
+        let statement = Statement::change(self.dialect.as_ref(), &scoped)?;
+        let updated = self.send(session, &scoped, &statement, Effect::Nothing).await?.affected;
+        let counts = Counts { updated, unchanged, matched: updated + unchanged, ..Counts::default() };
+        let changed = vec![Changed::unnamed("update", updated)];
+        Ok(Written { counts, changed, ..Written::default() })
+    }
+
+    /// Rows that are given back: read under a lock, and those that differ are written by key.
+    async fn update_found(
+        &self,
+        session: &mut Session,
+        filter: &Filter,
+        values: &Given,
+        max_affected: Option<u64>,
+    ) -> Result<Written> {
+        let stored = self.find(session, Selection::Matching(filter.clone()), None, false).await?;
+        let given = values.take(&vec![0; stored.num_rows()])?;
+        let rules = self.update_rules();
+        let meet = |row| meet(&self.table, &given, row, &stored, row, &rules);
+        let fates = (0..stored.num_rows()).map(meet).collect::<Result<Vec<_>>>()?;
+        let counts = Counts { matched: stored.num_rows() as u64, ..Counts::of(&fates) };
+        check_affected(counts.updated, max_affected)?;
+        let changed = merged(&self.table, &given, &stored, &fates, &rules)?;
+        check_rows(&self.table, &changed)?;
+        self.put(session, &changed, &changed_columns(&self.table, &given, &stored, &fates, &rules)).await?;
+        let events = vec![Changed::new("update", counts.updated, &self.table, Some(&changed))?];
+        let written = Written { counts, changed: events, ..Written::default() };
+        let none = stored.slice(0, 0);
+        Found { table: &self.table, given: None, stored: &stored, changed: &changed, added: &none, order: &[] }
+            .told(written, &fates, 0)
+    }
+
+    /// A version among the values is the one that every row must have, and keep until it is changed.
+    async fn check_versions(&self, session: &mut Session, filter: &Filter, values: &Given) -> Result<()> {
+        let Some(column) = self.table.role(Role::Version).filter(|&at| values.is_given(at, 0)) else {
+            return Ok(());
+        };
+        let ColumnSchema { ty, name, .. } = &self.table.columns[column];
+        let wanted = cell(ty, values.batch.column(column), 0)?;
+        let stored = self.find(session, Selection::Matching(filter.clone()), None, false).await?;
+        for row in 0..stored.num_rows() {
+            if !cell(ty, stored.column(column), row)?.same(&wanted) {
+                return Err(stale(&self.table).path(format!("updates.{name}")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn count_locked(&self, session: &mut Session, filter: Filter) -> Result<u64> {
+        let (table, selection) = (Arc::clone(&self.table), Selection::Matching(filter));
+        let scoped = self.scoped(Plan::Count { table, selection, include_deleted: false, lock: true })?;
+        let statement = Statement::query(self.dialect.as_ref(), &scoped)?;
+        let rows = self.send(session, &scoped, &statement, Effect::Nothing).await?.rows;
+        let count = rows.column(0).as_primitive::<Int64Type>().iter().next().flatten();
+        count.and_then(|count| u64::try_from(count).ok()).ok_or_else(|| Error::internal("a count returned no row"))
+    }
+
+    pub(super) async fn delete_matching(
+        &self,
+        session: &mut Session,
+        filter: &Filter,
+        max_affected: Option<u64>,
+        hard: bool,
+        return_rows: bool,
+    ) -> Result<Written> {
+        if return_rows {
+            let stored = self.find(session, Selection::Matching(filter.clone()), None, hard).await?;
+            return self.delete_found(session, &stored, max_affected, hard).await;
+        }
+        let scoped = self.removal(Selection::Matching(filter.clone()), hard)?;
+        let statement = self.removal_statement(&scoped)?;
+        let deleted = self.send(session, &scoped, &statement, Effect::Nothing).await?.affected;
+        check_affected(deleted, max_affected)?;
+        self.deleted(Counts { deleted, matched: deleted, ..Counts::default() }, None)
+    }
+
+    /// Rows that are locked, and given back as they were.
+    async fn delete_found(
+        &self,
+        session: &mut Session,
+        stored: &RecordBatch,
+        max_affected: Option<u64>,
+        hard: bool,
+    ) -> Result<Written> {
+        let rows = stored.num_rows();
+        check_affected(rows as u64, max_affected)?;
+        for at in (0..rows).step_by(FIND_ROWS) {
+            self.remove_found(session, &stored.slice(at, FIND_ROWS.min(rows - at)), hard).await?;
+        }
+        let fates: Vec<Fate> = (0..rows).map(|stored| Fate::Delete { stored }).collect();
+        let counts = Counts { matched: rows as u64, ..Counts::of(&fates) };
+        let none = stored.slice(0, 0);
+        Found { table: &self.table, given: None, stored, changed: &none, added: &none, order: &[] }.told(
+            self.deleted(counts, Some(stored))?,
+            &fates,
+            0,
+        )
+    }
+}
+
+/// # Errors
+/// `LimitExceeded` for more rows than the caller expected.
+pub(super) fn check_affected(rows: u64, most: Option<u64>) -> Result<()> {
+    match most.filter(|&most| rows > most) {
+        None => Ok(()),
+        Some(most) => {
+            let message = format!("the write would affect {rows} rows, max_affected is {most}; nothing was written");
+            Err(Error::new(ErrorKind::LimitExceeded, message).path("max_affected"))
+        }
+    }
+}
+
+/// The values of the one row given, by column.
+///
+/// # Errors
+/// `KeyMismatch` for a key, `InvalidFilter` where nothing is given, or the time of the last write: it only moves
+/// forward, and not by one value for many rows.
+fn values_of(table: &TableSchema, given: &Given) -> Result<Vec<(usize, Value<'static>)>> {
+    let mut values = Vec::new();
+    for (at, column) in table.columns.iter().enumerate() {
+        if !given.is_given(at, 0) || column.role == Role::Version {
+            continue;
+        }
+        let refused = |kind, why: &str| Err(Error::new(kind, why).path(format!("updates.{}", column.name)));
+        if table.key.contains(&at) {
+            return refused(ErrorKind::KeyMismatch, "a key never changes");
+        }
+        if column.role == Role::UpdatedAt {
+            return refused(ErrorKind::InvalidFilter, "DataFlow keeps the time of the last write itself");
+        }
+        values.push((at, cell(&column.ty, given.batch.column(at), 0)?.into_owned()));
+    }
+    if values.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidFilter, "updates names no field").path("updates"));
+    }
+    Ok(values)
+}
