@@ -391,5 +391,9 @@ def test_memory_does_not_grow_with_the_rows(database: Database) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("form", ["reader", "table"])
 def test_memory_does_not_grow_with_wide_arrow(database: Database, form: str) -> None:
-    """apache/arrow-adbc#1921: all of a table stood in one buffer, whose length overflowed. Here it is 300 MiB."""
-    assert load_apart(database, 300_000, form)["growth_mib"] < 200
+    """apache/arrow-adbc#1921: all of a table stood in one buffer, whose length overflowed.
+
+    Here it is 300 MiB, which as Arrow and as statements would be 600; those of MariaDB are text, up to a packet each.
+    """
+    most = 400 if database.kind == "mariadb" else 200
+    assert load_apart(database, 300_000, form)["growth_mib"] < most
