@@ -224,6 +224,11 @@ pub trait Dialect: Send + Sync + 'static {
         vec![self.begin(None, false).begin]
     }
 
+    /// The statement behind which new rows come in a stream.
+    fn copy_from(&self, table: &str, columns: &str) -> String {
+        format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")
+    }
+
     /// How rows that are there are written by key.
     fn put_form(&self) -> PutForm;
 

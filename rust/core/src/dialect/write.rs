@@ -34,12 +34,12 @@ impl Statement {
         Statement { rows: Some(batch.clone()), tenant: None, ..writer.finish(returns) }
     }
 
-    /// `COPY … FROM STDIN` in binary form for the columns of `batch`.
+    /// The statement behind which rows come in a stream, for the columns of `batch`.
     pub fn copy(dialect: &dyn Dialect, scoped: &ScopedPlan, batch: &RecordBatch) -> Self {
         let mut writer = Writer::new(dialect, scoped);
         let columns = writer.column_list(batch);
         let table = dialect.qualified_table(scoped.plan().table());
-        let _ = write!(writer.sql, "COPY {table} ({columns}) FROM STDIN (FORMAT binary)");
+        writer.sql.push_str(&dialect.copy_from(&table, &columns));
         Statement { tenant: None, ..writer.finish(Vec::new()) }
     }
 

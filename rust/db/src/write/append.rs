@@ -14,8 +14,7 @@ use dataflow_core::{Error, Result};
 use super::counts::Changed;
 use super::keys::KeyWork;
 use super::{Counts, Rows, Writer, Written};
-use crate::driver::{BulkForm, Chunks};
-use crate::execute::{Label, copy_in};
+use crate::driver::BulkForm;
 use crate::session::{Effect, Session};
 
 /// Rows of one multi-row statement: beyond some hundreds nothing is gained, and packets grow.
@@ -26,10 +25,10 @@ pub(super) const MULTI_ROW: usize = 1_000;
 pub(super) struct Append {
     table: Arc<TableSchema>,
     scope: Scope,
-    rows: Rows,
+    pub(super) rows: Rows,
     keys: KeyWork,
     now: i64,
-    return_rows: bool,
+    pub(super) return_rows: bool,
     /// The rows' numbers in the caller's data, where they are only some of it.
     numbers: Option<Arc<[usize]>>,
 }
@@ -53,7 +52,7 @@ impl Append {
         Ok(append)
     }
 
-    fn first(&self) -> Result<ScopedPlan> {
+    pub(super) fn first(&self) -> Result<ScopedPlan> {
         self.chunks().next().transpose()?.ok_or_else(|| Error::internal("rows without a batch"))
     }
 
@@ -78,7 +77,7 @@ impl Append {
     }
 
     /// The rows as they are to be stored, stamped with the tenant, piece by piece.
-    fn chunks(&self) -> impl Iterator<Item = Result<ScopedPlan>> + Send + use<> {
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Result<ScopedPlan>> + Send + use<> {
         let Append { table, scope, rows, mut keys, now, numbers, .. } = self.clone();
         rows.pieces(&table).map(move |piece| {
             let (first, given) = piece?;
@@ -95,7 +94,7 @@ fn number(numbers: Option<&[usize]>, row: usize) -> usize {
     numbers.and_then(|numbers| numbers.get(row)).copied().unwrap_or(row)
 }
 
-fn batch_of(scoped: &ScopedPlan) -> Result<&RecordBatch> {
+pub(super) fn batch_of(scoped: &ScopedPlan) -> Result<&RecordBatch> {
     match scoped.plan() {
         Plan::Append { batch, .. } => Ok(batch),
         _ => Err(Error::internal("an append without a batch")),
@@ -130,9 +129,10 @@ impl Writer<'_> {
             return Box::pin(self.append_in_two(session, append)).await;
         }
         append.keys.prepare(session, self.dialect.as_ref(), &append.table, &self.limits).await?;
-        let copy = self.db.bulk_form() == BulkForm::Copy && append.rows.count() > 1 && !append.return_rows;
-        let (inserted, rows) =
-            if copy { (self.copy(session, append).await?, None) } else { self.insert(session, append, effect).await? };
+        let (inserted, rows) = match self.stream(session, append).await? {
+            Some(inserted) => (inserted, None),
+            None => self.insert(session, append, effect).await?,
+        };
         let given = u64::try_from(append.rows.count()).unwrap_or(u64::MAX);
         if inserted != given {
             return Err(Error::internal(format!("{given} rows were given and the server counted {inserted}")));
@@ -164,14 +164,6 @@ impl Writer<'_> {
         Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, replayed: false })
     }
 
-    async fn copy(&self, session: &mut Session, append: &Append) -> Result<u64> {
-        let first = append.first()?;
-        let statement = Statement::copy(self.dialect.as_ref(), &first, batch_of(&first)?);
-        let chunks = || -> Chunks { Box::new(append.chunks().map(|scoped| batch_of(&scoped?).cloned())) };
-        let label = Label::new(&first, self.db.events());
-        Ok(copy_in(session, &statement, &chunks, &self.limits, &label).await?.affected)
-    }
-
     async fn insert(
         &self,
         session: &mut Session,
@@ -197,7 +189,7 @@ impl Writer<'_> {
 
     /// The rows one statement takes: all that parameters and packet allow, or any number where it is stepped.
     pub(super) fn statements(&self, batch: &RecordBatch) -> Vec<RecordBatch> {
-        if self.db.bulk_form() == BulkForm::Stepped {
+        if self.bulk_form == BulkForm::Stepped {
             return vec![batch.clone()];
         }
         let most = (self.dialect.max_parameters() / batch.num_columns().max(1)).clamp(1, MULTI_ROW);
@@ -211,7 +203,7 @@ impl Writer<'_> {
 
     /// The rows written into the text of one statement.
     pub(super) fn rows_in_text(&self, piece: &RecordBatch) -> usize {
-        if self.db.bulk_form() == BulkForm::Stepped { 1 } else { piece.num_rows() }
+        if self.bulk_form == BulkForm::Stepped { 1 } else { piece.num_rows() }
     }
 
     async fn insert_piece(

@@ -116,10 +116,10 @@ impl Writer<'_> {
             if !races {
                 return self.write_fates(session, merge, &stored, &fates).await;
             }
-            self.savepoint(session, "SAVEPOINT").await?;
+            self.savepoint(session, "SAVEPOINT", SAVEPOINT).await?;
             match self.write_fates(session, merge, &stored, &fates).await {
                 Err(error) if error.kind() == ErrorKind::UniqueViolation => {
-                    self.savepoint(session, "ROLLBACK TO SAVEPOINT").await?;
+                    self.savepoint(session, "ROLLBACK TO SAVEPOINT", SAVEPOINT).await?;
                     let now = self.find_keys(session, merge).await?;
                     // The same rows as before: a mistake of the data, or a row that this transaction cannot see.
                     if keys_of(&self.table, &rules.target, &now)? == keys_of(&self.table, &rules.target, &stored)? {
@@ -132,7 +132,7 @@ impl Writer<'_> {
                 }
                 result => {
                     if result.is_ok() {
-                        self.savepoint(session, "RELEASE SAVEPOINT").await?;
+                        self.savepoint(session, "RELEASE SAVEPOINT", SAVEPOINT).await?;
                     }
                     return result;
                 }
@@ -149,8 +149,8 @@ impl Writer<'_> {
         violated == Some(name.as_str())
     }
 
-    async fn savepoint(&self, session: &mut Session, verb: &str) -> Result<()> {
-        let statement = Statement::unscoped(format!("{verb} {SAVEPOINT}"), "a savepoint");
+    pub(super) async fn savepoint(&self, session: &mut Session, verb: &str, name: &str) -> Result<()> {
+        let statement = Statement::unscoped(format!("{verb} {name}"), "a savepoint");
         control(session, &statement, Effect::Nothing, &self.limits).await
     }
 

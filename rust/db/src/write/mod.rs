@@ -9,6 +9,7 @@ mod ledger;
 mod load;
 mod merge;
 mod rows;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub use self::load::{Part, SeenKeys};
 pub use self::rows::Rows;
 use crate::context::Context;
 use crate::database::{Database, Table};
-use crate::driver::{Access, Reply};
+use crate::driver::{Access, BulkForm, Reply};
 use crate::execute::{Begin, Label, begin, begin_change, commit, rollback, run};
 use crate::fetch::prove_tenant;
 use crate::session::{Effect, GRACE, Limits, Session};
@@ -126,6 +127,7 @@ impl Database {
             table: Arc::clone(schema),
             scope: context.scope(),
             dialect: self.dialect(&limits, context.labels.as_ref()).await?,
+            bulk_form: self.bulk_form(&limits).await?,
             limits,
             now,
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
@@ -188,6 +190,7 @@ struct Writer<'a> {
     table: Arc<TableSchema>,
     scope: Scope,
     dialect: Arc<dyn Dialect>,
+    bulk_form: BulkForm,
     limits: Limits,
     now: i64,
     /// Whether the transaction sees the past: rows that others have added since do not show.
