@@ -64,7 +64,7 @@ class Peers:
 
     def login(self) -> dict[str, Any]:
         host, port, user, password = self.parts.hostname, self.parts.port, self.parts.username, self.parts.password
-        return {"host": host, "port": port, "user": user, "password": password, "db": self.database}
+        return {"host": host, "port": port, "user": user, "password": password, "database": self.database}
 
     def client(self, statement: str) -> None:
         """Runs a statement in the server's own client program."""
@@ -98,7 +98,7 @@ def peers(mariadb: MariaDB, tmp_path: Path) -> Peers:
 @pytest.fixture
 def table(peers: Peers) -> Iterator[Any]:
     login = peers.login()
-    url = f"mysql://{login['user']}:{login['password']}@{login['host']}:{login['port']}/{login['db']}"
+    url = f"mysql://{login['user']}:{login['password']}@{login['host']}:{login['port']}/{login['database']}"
     with DataFlow(url) as db:
         items = db.table(declare(db))
         items.count()

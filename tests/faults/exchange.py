@@ -23,6 +23,7 @@ from tests.faults.verdict import Attempt, Violations, check_rows
 BULK_ROWS = 20
 # On MariaDB a LOAD DATA.
 MANY_ROWS = 600
+STAGED_ROWS = 1_000
 BOUND_S = 0.2
 NOTICED_S = 0.05
 
@@ -57,6 +58,14 @@ def bulk(flow: Flow, nonce: int) -> None:
 def many(flow: Flow, nonce: int) -> None:
     rows = [{"nonce": nonce, "part": part} for part in range(MANY_ROWS)]
     expect(flow.table.bulk_create(rows)["inserted"], len(rows))
+
+
+def staged(flow: Flow, nonce: int) -> None:
+    """Three rows that are there and many that are not: on MariaDB their keys go through a temporary table."""
+    first, known = (nonce + 1) << 20, merged_rows(nonce)[:3]
+    new = [{"id": first + part, "nonce": nonce, "part": part} for part in range(len(known), STAGED_ROWS)]
+    result = flow.table.bulk_upsert([*known, *new])
+    expect((result["updated"], result["inserted"]), (len(known), len(new)))
 
 
 def transaction(flow: Flow, nonce: int) -> None:
@@ -135,6 +144,7 @@ EXCHANGES = [
     Exchange("create", create, frozenset({0})),
     Exchange("bulk", bulk, frozenset(range(1, BULK_ROWS))),
     Exchange("many", many, frozenset(range(MANY_ROWS)), prepares=False),
+    Exchange("staged", staged, frozenset(range(STAGED_ROWS)) | ALL_GONE, seeded=True),
     Exchange("transaction", transaction, frozenset(range(BULK_ROWS))),
     Exchange("update", update, frozenset({0, gone(-1)}), seeded=True),
     Exchange("delete", delete, frozenset({gone(-1)}), seeded=True),

@@ -5,6 +5,7 @@ mod mysql;
 mod postgres;
 mod selection;
 mod sqlite;
+mod staged;
 mod statement;
 mod table;
 #[cfg(test)]
@@ -13,6 +14,8 @@ mod tests;
 mod tests_comment;
 #[cfg(test)]
 mod tests_condition;
+#[cfg(test)]
+mod tests_stream;
 mod write;
 
 pub use condition::condition_text;

@@ -119,7 +119,7 @@ fn project(batch: &RecordBatch, names: &[&str]) -> Result<RecordBatch> {
 }
 
 impl Writer<'_> {
-    fn column_list(&self, batch: &RecordBatch) -> String {
+    pub(super) fn column_list(&self, batch: &RecordBatch) -> String {
         let names: Vec<_> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
         self.names(&names).join(", ")
     }
@@ -147,7 +147,7 @@ impl Writer<'_> {
         }
     }
 
-    fn set_list(&mut self, word: &str, set: &[&str], mut value: impl FnMut(&str) -> String) {
+    pub(super) fn set_list(&mut self, word: &str, set: &[&str], mut value: impl FnMut(&str) -> String) {
         for (at, name) in self.names(set).iter().enumerate() {
             let _ = write!(self.sql, "{}{name} = {}", if at == 0 { word } else { ", " }, value(name));
         }

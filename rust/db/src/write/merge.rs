@@ -161,6 +161,9 @@ impl Writer<'_> {
         let target = &merge.rules.target;
         // A deleted row still has its key, but its unique values are free.
         let include_deleted = *target == self.table.key && merge.rules.on_missing == OnMissing::Insert;
+        if let Some(found) = self.find_staged(session, &merge.given, &wanted, target, include_deleted).await? {
+            return Ok(found);
+        }
         let mut found = vec![RecordBatch::new_empty(whole_schema(&self.table).into())];
         for rows in wanted.chunks(FIND_ROWS) {
             let keys = merge.given.take(rows)?.batch.project(target);
@@ -288,6 +291,9 @@ impl Writer<'_> {
         let Plan::Put { batch, .. } = scoped.plan() else {
             return Err(Error::internal("a put became another plan"));
         };
+        if self.put_staged(session, &scoped, batch).await? {
+            return Ok(());
+        }
         for piece in self.statements(batch) {
             let statement = Statement::put(self.dialect.as_ref(), &scoped, &piece, self.rows_in_text(&piece))?;
             let rows = piece.num_rows() as u64;

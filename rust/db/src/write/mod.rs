@@ -9,6 +9,7 @@ mod ledger;
 mod load;
 mod merge;
 mod rows;
+mod staged;
 mod stream;
 
 use std::sync::Arc;
@@ -348,7 +349,11 @@ impl Writer<'_> {
         include_deleted: bool,
         lock: bool,
     ) -> Result<RecordBatch> {
-        let order = self.table.key.iter().map(|&column| Order { column, descending: false }).collect();
+        let order = match selection {
+            // They come in the order of the staged keys.
+            Selection::Staged { .. } => Vec::new(),
+            _ => self.table.key.iter().map(|&column| Order { column, descending: false }).collect(),
+        };
         let table = Arc::clone(&self.table);
         let read = ReadPlan { table, columns: None, selection, order, limit, offset: 0, include_deleted, lock };
         let scoped = self.scoped(Plan::Read(read))?;

@@ -56,7 +56,7 @@ impl Writer<'_> {
 }
 
 /// Whether it is about the rows, or the server's refusal of the statement; every other error ends the transaction.
-fn is_of_the_rows(error: &Error) -> bool {
+pub(super) fn is_of_the_rows(error: &Error) -> bool {
     use ErrorKind::{Cancelled, ConnectionLost, Deadlock, Internal, LockTimeout, SerializationFailure};
     use ErrorKind::{StatementTimeout, TransactionAborted};
     !matches!(
