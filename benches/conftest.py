@@ -4,16 +4,24 @@ import os
 import platform
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pyarrow as pa
+import pymysql
 import pytest
 
 from benches.rows import standard_rows
 from dataflow import _core
-from tests.servers import PostgreSQL
+from tests.servers import MariaDB, PostgreSQL
 
+MARIADB_SETTINGS = {
+    "innodb_buffer_pool_size": 1 << 30,
+    "innodb_log_file_size": 1 << 30,
+    "innodb_flush_log_at_trx_commit": 1,
+}
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "8GB", "synchronous_commit": "on"}
 
 
@@ -39,6 +47,18 @@ def postgres() -> Iterator[PostgreSQL]:
             for name, value in SETTINGS.items():
                 admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
         server.restart_immediate()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """MariaDB 10.11 with every commit on the disk and the settings above."""
+    with MariaDB() as server:
+        parts = urlsplit(server.admin_url)
+        login = {"host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password}
+        with closing(pymysql.connect(**login)) as admin, admin.cursor() as cursor:
+            for name, value in MARIADB_SETTINGS.items():
+                cursor.execute(f"SET GLOBAL {name} = {value}")
         yield server
 
 

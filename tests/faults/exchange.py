@@ -21,18 +21,25 @@ from tests.faults.recorded import Recorded
 from tests.faults.verdict import Attempt, Violations, check_rows
 
 BULK_ROWS = 20
+# On MariaDB a LOAD DATA.
+MANY_ROWS = 600
+STAGED_ROWS = 1_000
 BOUND_S = 0.2
 NOTICED_S = 0.05
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What is said, and the parts of the nonce that are there when all of it was done; `seeded` with seeds before."""
+    """What is said, and the parts of the nonce that are there when all of it was done.
+
+    `seeded` with seeds before; `prepares` unless MariaDB gets no statement of it prepared.
+    """
 
     name: str
     run: Callable[[Flow, int], None]
     parts: frozenset[int] = frozenset()
     seeded: bool = False
+    prepares: bool = True
 
 
 def read(flow: Flow, nonce: int) -> None:
@@ -46,6 +53,19 @@ def create(flow: Flow, nonce: int) -> None:
 def bulk(flow: Flow, nonce: int) -> None:
     rows = [{"nonce": nonce, "part": part} for part in range(1, BULK_ROWS)]
     expect(flow.table.bulk_create(rows)["inserted"], len(rows))
+
+
+def many(flow: Flow, nonce: int) -> None:
+    rows = [{"nonce": nonce, "part": part} for part in range(MANY_ROWS)]
+    expect(flow.table.bulk_create(rows)["inserted"], len(rows))
+
+
+def staged(flow: Flow, nonce: int) -> None:
+    """Three rows that are there and many that are not: on MariaDB their keys go through a temporary table."""
+    first, known = (nonce + 1) << 20, merged_rows(nonce)[:3]
+    new = [{"id": first + part, "nonce": nonce, "part": part} for part in range(len(known), STAGED_ROWS)]
+    result = flow.table.bulk_upsert([*known, *new])
+    expect((result["updated"], result["inserted"]), (len(known), len(new)))
 
 
 def transaction(flow: Flow, nonce: int) -> None:
@@ -123,6 +143,8 @@ EXCHANGES = [
     Exchange("read", read),
     Exchange("create", create, frozenset({0})),
     Exchange("bulk", bulk, frozenset(range(1, BULK_ROWS))),
+    Exchange("many", many, frozenset(range(MANY_ROWS)), prepares=False),
+    Exchange("staged", staged, frozenset(range(STAGED_ROWS)) | ALL_GONE, seeded=True),
     Exchange("transaction", transaction, frozenset(range(BULK_ROWS))),
     Exchange("update", update, frozenset({0, gone(-1)}), seeded=True),
     Exchange("delete", delete, frozenset({gone(-1)}), seeded=True),
@@ -167,7 +189,7 @@ class Trial:
         connection = self.warm()
         self.proxy.clear()
         exchange.run(self.flow, self._next(exchange))
-        self._drain()
+        self._drain(prepares=exchange.prepares)
         return Recorded([message for message in self.proxy.messages if message.connection == connection])
 
     def cut(self, exchange: Exchange, cut: Cut) -> Attempt:
@@ -202,10 +224,10 @@ class Trial:
             self.oracle.add(range(self.nonce, self.nonce + 1))
         return self.nonce
 
-    def _drain(self) -> None:
+    def _drain(self, *, prepares: bool = True) -> None:
         """Until the proxy has seen the last message; nothing answers the one that closes a statement."""
         if self.closes:
-            assert self._count("prepare"), "no statement was prepared"
+            assert bool(self._count("prepare")) == prepares, "the statements were not prepared as they should be"
             assert wait_until(lambda: self._count("prepare") == self._count("close")), "a statement was not closed"
 
     def _count(self, kind: str) -> int:

@@ -12,7 +12,9 @@ import pyarrow as pa
 from dataflow import DataFlow, Rows, Table
 from tests.property.cells import Case
 
-BASIC = ["create", "dicts", "arrow"]
+BASIC = ["create", "dicts", "arrow", "many"]
+# Beyond some hundreds of rows MariaDB gets them in a LOAD DATA.
+MANY = 1_000
 WAYS = [*BASIC, "upsert", "bulk upsert", "arrow upsert", "update", "bulk update", "update by filter"]
 batches = itertools.count(1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -38,8 +40,11 @@ def store(table: Table[Any], case: Case, values: list[Any], way: str) -> int:
             table.create(**row)
     elif way == "dicts":
         table.bulk_create([*rows, {"batch": -batch, "at": 0}])
-    else:
+    elif way == "arrow":
         table.bulk_create(columns(case, rows))
+    else:
+        others = [{"batch": -batch, "at": at, "value": None} for at in range(MANY)]
+        assert table.bulk_create(columns(case, [*rows, *others])).inserted == len(rows) + MANY
     return batch
 
 

@@ -5,6 +5,7 @@ mod mysql;
 mod postgres;
 mod selection;
 mod sqlite;
+mod staged;
 mod statement;
 mod table;
 #[cfg(test)]
@@ -13,6 +14,8 @@ mod tests;
 mod tests_comment;
 #[cfg(test)]
 mod tests_condition;
+#[cfg(test)]
+mod tests_stream;
 mod write;
 
 pub use condition::condition_text;
@@ -222,6 +225,11 @@ pub trait Dialect: Send + Sync + 'static {
     /// The statements that open a transaction which reads rows, decides, and writes them.
     fn begin_change(&self) -> Vec<String> {
         vec![self.begin(None, false).begin]
+    }
+
+    /// The statement behind which new rows come in a stream.
+    fn copy_from(&self, table: &str, columns: &str) -> String {
+        format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")
     }
 
     /// How rows that are there are written by key.

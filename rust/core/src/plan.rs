@@ -23,6 +23,15 @@ pub enum Selection {
         columns: Vec<usize>,
         keys: RecordBatch,
     },
+    /// As [`Selection::Keyed`], where the keys are in the staging table, in columns named by [`staged_key`].
+    Staged {
+        columns: Vec<usize>,
+    },
+}
+
+/// The staging table's name of the `at`-th column of a key.
+pub fn staged_key(at: usize) -> String {
+    format!("dataflow_{at}")
 }
 
 impl Selection {

@@ -160,8 +160,8 @@ impl Database {
         self.kind != Kind::Mysql
     }
 
-    pub(crate) fn bulk_form(&self) -> BulkForm {
-        self.connector.bulk_form()
+    pub(crate) async fn bulk_form(&self, limits: &Limits) -> Result<BulkForm> {
+        Ok(self.connector.bulk_form(&self.server(limits, None).await?.0))
     }
 
     pub(crate) fn max_statement_bytes(&self) -> Option<u64> {

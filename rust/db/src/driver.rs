@@ -24,6 +24,8 @@ pub(crate) type Chunks = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 pub(crate) enum BulkForm {
     /// One `COPY` for all rows ([`Driver::copy_in`]).
     Copy,
+    /// One `LOAD DATA LOCAL` for all rows ([`Driver::copy_in`]), which passes over rows that it cannot store.
+    Load,
     /// `INSERT … VALUES (…), (…)` with as many rows as parameters allow.
     MultiRow,
     /// A one-row `INSERT`, prepared once and stepped for each row of `Statement::rows`.
@@ -39,9 +41,12 @@ pub(crate) trait Driver: Send {
     /// batch row by row. A server error leaves the connection usable.
     fn run<'a>(&'a mut self, statement: &'a Statement) -> BoxFuture<'a, Result<Reply>>;
 
-    /// Streams rows into a `COPY … FROM STDIN` statement. A chunk that is an error ends it, and nothing is stored.
+    /// Streams rows into a `COPY … FROM STDIN` or `LOAD DATA LOCAL` statement inside a transaction.
+    ///
+    /// A chunk that is an error ends it with that error, and so does a row that the server has not taken as it is;
+    /// behind `LOAD DATA` other rows are stored then, and the caller rolls back.
     fn copy_in<'a>(&'a mut self, _statement: &'a Statement, _chunks: Chunks) -> BoxFuture<'a, Result<Reply>> {
-        Box::pin(async { Err(Error::internal("this database has no COPY")) })
+        Box::pin(async { Err(Error::internal("this database takes no stream of rows")) })
     }
 
     /// Asks the server to end the running statement; resolves when the server has heard it, or cannot.
@@ -103,7 +108,7 @@ pub(crate) trait Connector: Send + Sync + 'static {
     /// How this server's SQL is written.
     fn dialect(&self, capabilities: &Capabilities) -> Arc<dyn Dialect>;
 
-    fn bulk_form(&self) -> BulkForm;
+    fn bulk_form(&self, capabilities: &Capabilities) -> BulkForm;
 
     /// Most bytes of one statement with its values, where the server has such a limit.
     fn max_statement_bytes(&self) -> Option<u64> {

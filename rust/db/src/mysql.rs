@@ -6,5 +6,7 @@ mod dial;
 mod driver;
 mod encode;
 mod error;
+mod infile;
+mod text;
 
 pub(crate) use connector::MysqlConnector;

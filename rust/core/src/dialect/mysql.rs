@@ -19,6 +19,8 @@ pub struct Mysql {
     /// Whether REPEATABLE READ can be made to refuse a write to a row that changed since it was read
     /// (`innodb_snapshot_isolation`); without that it loses updates.
     pub snapshot_isolation: bool,
+    /// The file that `LOAD DATA LOCAL` names: nobody's, the rows of the statement stand for it.
+    pub infile: String,
 }
 
 impl Mysql {
@@ -331,6 +333,15 @@ impl Dialect for Mysql {
             return vec![begin];
         }
         vec!["SET TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(), begin]
+    }
+
+    /// Bytes as they are (`binary`): every column takes its own character set, and an escape is no part of a letter.
+    fn copy_from(&self, table: &str, columns: &str) -> String {
+        format!(
+            "LOAD DATA LOCAL INFILE {} INTO TABLE {table} CHARACTER SET binary FIELDS TERMINATED BY '\\t' \
+             ENCLOSED BY '' ESCAPED BY '\\\\' LINES STARTING BY '' TERMINATED BY '\\n' ({columns})",
+            quote_text(&self.infile)
+        )
     }
 
     fn put_form(&self) -> PutForm {

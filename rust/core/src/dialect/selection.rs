@@ -8,7 +8,7 @@ use super::statement::Writer;
 use crate::batch::cell;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::plan::Selection;
+use crate::plan::{Selection, staged_key};
 use crate::schema::{TENANT_COLUMN, TableSchema};
 use crate::types::LogicalType;
 use crate::value::Value;
@@ -36,6 +36,13 @@ impl Writer<'_> {
             Selection::Keyed { columns, keys } => {
                 self.sql.push_str(word);
                 self.keyed(table, columns, keys)?;
+            }
+            Selection::Staged { columns } => {
+                for (at, name) in table.names(columns).into_iter().enumerate() {
+                    let [name, key] = [name, &staged_key(at)].map(|name| self.dialect.quote(name));
+                    let _ = write!(self.sql, "{word}{name} = {key}");
+                    word = " AND ";
+                }
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use super::Dialect;
+use super::staged::STAGING;
 use crate::error::{Error, Result};
 use crate::plan::{Order, Plan, ReadPlan, ScopedPlan, Selection, TenantId};
 use crate::schema::TableSchema;
@@ -107,7 +108,12 @@ impl<'a> Writer<'a> {
         let returns: Vec<Returned> =
             columns.map(|column| Returned { name: column.name, ty: column.ty, nullable: column.nullable }).collect();
         let names: Vec<_> = returns.iter().map(|column| self.dialect.quote(&column.name)).collect();
-        let _ = write!(self.sql, "SELECT {} FROM {}", names.join(", "), self.dialect.qualified_table(table));
+        let _ = write!(self.sql, "SELECT {} FROM ", names.join(", "));
+        if let Selection::Staged { .. } = read.selection {
+            // The keys first, whatever the optimiser thinks: it would lock every row that it looks at.
+            let _ = write!(self.sql, "{} STRAIGHT_JOIN ", self.dialect.qualified(STAGING));
+        }
+        self.sql.push_str(&self.dialect.qualified_table(table));
         self.conditions(table, &read.selection)?;
         self.order(table, &read.order);
         match (read.limit, read.offset) {

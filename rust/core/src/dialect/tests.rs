@@ -16,7 +16,13 @@ use crate::value::Value;
 pub(super) fn dialects() -> [Box<dyn Dialect>; 3] {
     [
         Box::new(Postgres { schema: "public".to_owned() }),
-        Box::new(Mysql { database: "shop".to_owned(), mariadb: true, statement_log: false, snapshot_isolation: true }),
+        Box::new(Mysql {
+            database: "shop".to_owned(),
+            mariadb: true,
+            statement_log: false,
+            snapshot_isolation: true,
+            infile: "rows".to_owned(),
+        }),
         Box::new(Sqlite),
     ]
 }

@@ -96,7 +96,13 @@ fn a_regular_expression_is_written_out() {
 
 #[test]
 fn mysqls_regular_expressions_have_no_ungreedy_flag() {
-    let mysql = Mysql { database: "shop".to_owned(), mariadb: false, statement_log: false, snapshot_isolation: true };
+    let mysql = Mysql {
+        database: "shop".to_owned(),
+        mariadb: false,
+        statement_log: false,
+        snapshot_isolation: true,
+        infile: "rows".to_owned(),
+    };
     assert_eq!(condition(&mysql, regex("^a")).1, ["(?s-imx)(?:\\Aa)"]);
     assert_eq!(condition(&mysql, like("a", true)).1, ["(?s-imx)\\A[aA]\\z"]);
 }
@@ -291,7 +297,13 @@ fn keys_lead_into_documents() {
 
 #[test]
 fn mysql_compares_json_as_json() {
-    let mysql = Mysql { database: "shop".to_owned(), mariadb: false, statement_log: false, snapshot_isolation: false };
+    let mysql = Mysql {
+        database: "shop".to_owned(),
+        mariadb: false,
+        statement_log: false,
+        snapshot_isolation: false,
+        infile: "rows".to_owned(),
+    };
     let filter = Filter::Json { column: 15, keys: vec![], found: Found::OneOf(vec!["1".into(), "2".into()]) };
     assert_eq!(
         condition_text(&mysql, &every_type(), &filter).unwrap(),

@@ -34,12 +34,12 @@ impl Statement {
         Statement { rows: Some(batch.clone()), tenant: None, ..writer.finish(returns) }
     }
 
-    /// `COPY … FROM STDIN` in binary form for the columns of `batch`.
+    /// The statement behind which rows come in a stream, for the columns of `batch`.
     pub fn copy(dialect: &dyn Dialect, scoped: &ScopedPlan, batch: &RecordBatch) -> Self {
         let mut writer = Writer::new(dialect, scoped);
         let columns = writer.column_list(batch);
         let table = dialect.qualified_table(scoped.plan().table());
-        let _ = write!(writer.sql, "COPY {table} ({columns}) FROM STDIN (FORMAT binary)");
+        writer.sql.push_str(&dialect.copy_from(&table, &columns));
         Statement { tenant: None, ..writer.finish(Vec::new()) }
     }
 
@@ -119,7 +119,7 @@ fn project(batch: &RecordBatch, names: &[&str]) -> Result<RecordBatch> {
 }
 
 impl Writer<'_> {
-    fn column_list(&self, batch: &RecordBatch) -> String {
+    pub(super) fn column_list(&self, batch: &RecordBatch) -> String {
         let names: Vec<_> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
         self.names(&names).join(", ")
     }
@@ -147,7 +147,7 @@ impl Writer<'_> {
         }
     }
 
-    fn set_list(&mut self, word: &str, set: &[&str], mut value: impl FnMut(&str) -> String) {
+    pub(super) fn set_list(&mut self, word: &str, set: &[&str], mut value: impl FnMut(&str) -> String) {
         for (at, name) in self.names(set).iter().enumerate() {
             let _ = write!(self.sql, "{}{name} = {}", if at == 0 { word } else { ", " }, value(name));
         }

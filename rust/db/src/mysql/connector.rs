@@ -17,6 +17,7 @@ use tokio::sync::OnceCell;
 use super::dial::Dial;
 use super::driver::MysqlDriver;
 use super::error::{at_connect, connect_timed_out};
+use super::infile::Infile;
 use crate::driver::{Access, BulkForm, Capabilities, Connector, Driver};
 use crate::dsn::{ServerUrl, Tls, TlsMode};
 
@@ -29,7 +30,7 @@ use crate::dsn::{ServerUrl, Tls, TlsMode};
 const SESSION: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin /*M!, collation_connection = utf8mb4_nopad_bin */, \
      autocommit = 1, time_zone = '+00:00', lc_messages = 'en_US', foreign_key_checks = 1, unique_checks = 1, \
      sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
-     NO_ENGINE_SUBSTITUTION'";
+     NO_ENGINE_SUBSTITUTION', sql_notes = 1";
 
 /// The protocol's largest packet. A server may send a row that is larger than its own `max_allowed_packet`.
 const LARGEST_PACKET: usize = 1 << 30;
@@ -47,6 +48,8 @@ pub(crate) struct MysqlConnector {
     /// as a failed login at the server (`max_connect_errors`).
     plain: AtomicBool,
     max_packet: AtomicU64,
+    /// The file that `LOAD DATA LOCAL` names. Nobody can guess it, so no server asks for it without our statement.
+    infile: Arc<str>,
 }
 
 struct Ways {
@@ -74,30 +77,33 @@ impl MysqlConnector {
             ways: OnceCell::new(),
             plain: AtomicBool::new(false),
             max_packet: AtomicU64::new(0),
+            infile: format!("dataflow-{}", uuid::Uuid::now_v7()).into(),
         })
     }
 
     async fn open(&self) -> Result<MysqlDriver> {
         let ways = self.ways.get_or_try_init(|| self.ways()).await?;
-        let (conn, opts) = self.dial(ways).await.map_err(|failure| at_connect(&self.url, failure))?;
+        let infile = Infile::new(&self.infile);
+        let (conn, opts) = self.dial(ways, &infile).await.map_err(|failure| at_connect(&self.url, failure))?;
         let kill = OptsBuilder::from_opts(opts).init(Vec::<String>::new()).stmt_cache_size(0);
-        let driver = MysqlDriver::start(conn, kill.into(), self.statement_cache).await?;
+        let driver = MysqlDriver::start(conn, kill.into(), self.statement_cache, infile).await?;
         self.max_packet.store(driver.max_packet(), Ordering::Relaxed);
         Ok(driver)
     }
 
     /// `mysql_async` does not know `prefer`: it is asked for TLS and, where the server offers none, asked again without.
-    async fn dial(&self, ways: &Ways) -> mysql_async::Result<(Conn, Opts)> {
+    async fn dial(&self, ways: &Ways, infile: &Infile) -> mysql_async::Result<(Conn, Opts)> {
+        let answering = |opts: &Opts| OptsBuilder::from_opts(opts.clone()).local_infile_handler(Some(infile.clone()));
         let prefer = self.url.tls.mode == TlsMode::Prefer;
         if let Some(secure) = ways.secure.as_ref().filter(|_| !self.plain.load(Ordering::Relaxed)) {
-            match Dial::new(secure.clone()).await {
+            match Dial::new(answering(secure).into()).await {
                 Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer)) if prefer => {
                     self.plain.store(true, Ordering::Relaxed);
                 }
                 outcome => return Ok((outcome?, secure.clone())),
             }
         }
-        Ok((Dial::new(ways.plain.clone()).await?, ways.plain.clone()))
+        Ok((Dial::new(answering(&ways.plain).into()).await?, ways.plain.clone()))
     }
 
     async fn ways(&self) -> Result<Ways> {
@@ -191,7 +197,8 @@ impl Connector for MysqlConnector {
             database: self.url.database.clone(),
             mariadb: capabilities.server == "MariaDB",
             snapshot_isolation: capabilities.server == "MariaDB" && has_snapshot_isolation(&capabilities.version),
-            statement_log: capabilities.wal_level.eq_ignore_ascii_case("statement"),
+            statement_log: logs_statements(capabilities),
+            infile: self.infile.to_string(),
         })
     }
 
@@ -200,9 +207,14 @@ impl Connector for MysqlConnector {
         Some(self.max_packet.load(Ordering::Relaxed)).filter(|&bytes| bytes > 0)
     }
 
-    fn bulk_form(&self) -> BulkForm {
-        BulkForm::MultiRow
+    /// A binary log of statements makes each `LOAD DATA` warn that it is unsafe.
+    fn bulk_form(&self, capabilities: &Capabilities) -> BulkForm {
+        if capabilities.local_infile && !logs_statements(capabilities) { BulkForm::Load } else { BulkForm::MultiRow }
     }
+}
+
+fn logs_statements(capabilities: &Capabilities) -> bool {
+    capabilities.wal_level.eq_ignore_ascii_case("statement")
 }
 
 /// Since 10.6.18, 10.11.8, 11.0.6, 11.1.5, 11.2.4 and 11.4.2:

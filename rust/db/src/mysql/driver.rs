@@ -12,8 +12,9 @@ use mysql_async::{Conn, Opts, QueryResult, Value as Wire};
 use super::decode::decode_row;
 use super::dial::{Dial, drop_outside_runtime, say_goodbye};
 use super::encode::{encode, encoded_len};
-use super::error::{check_warnings, too_large, translate};
-use crate::driver::{Driver, Reply};
+use super::error::{check_load, check_warnings, too_large, translate};
+use super::infile::{Infile, lock};
+use crate::driver::{Chunks, Driver, Reply};
 use crate::fetch::RowSink;
 
 /// The whole time for connecting and sending `KILL QUERY`.
@@ -32,6 +33,7 @@ pub(super) struct MysqlDriver {
     kill: Opts,
     max_packet: u64,
     statement_cache: bool,
+    infile: Infile,
     /// An exchange is under way; still true when its future was dropped halfway.
     busy: bool,
     /// The connection broke, or the server said that it is closing it.
@@ -40,10 +42,12 @@ pub(super) struct MysqlDriver {
 
 impl MysqlDriver {
     /// Takes over a fresh connection and asks what the server allows.
-    pub async fn start(conn: Conn, kill: Opts, statement_cache: bool) -> Result<Self> {
-        let id = conn.id();
-        let mut driver =
-            MysqlDriver { conn: Some(conn), id, kill, max_packet: 0, statement_cache, busy: true, broken: false };
+    ///
+    /// `infile` is what `conn` answers with when the server asks for a file.
+    pub async fn start(conn: Conn, kill: Opts, statement_cache: bool, infile: Infile) -> Result<Self> {
+        let (id, max_packet, busy, broken) = (conn.id(), 0, true, false);
+        let conn = Some(conn);
+        let mut driver = MysqlDriver { conn, id, kill, max_packet, statement_cache, infile, busy, broken };
         let conn = driver.conn.as_mut().ok_or_else(closed)?;
         let packet: Option<u64> = conn.query_first("SELECT @@max_allowed_packet").await.map_err(translate)?;
         driver.max_packet = packet.ok_or_else(|| Error::internal("the server did not tell max_allowed_packet"))?;
@@ -89,6 +93,30 @@ impl MysqlDriver {
         }
         Ok(reply)
     }
+
+    async fn load(&mut self, statement: &Statement, chunks: Chunks) -> Result<Reply> {
+        let sent = self.infile.offer(chunks, self.max_packet);
+        let conn = self.conn.as_mut().ok_or_else(closed)?;
+        let outcome = match conn.query_iter(statement.sql.as_str()).await {
+            Ok(result) => collect(result, statement).await,
+            Err(failure) => Err(translate(failure)),
+        };
+        self.infile.withdraw();
+        let sent = std::mem::take(&mut *lock(&sent));
+        // What became of the rows before it is of no interest: they are not kept.
+        if let Some(refused) = sent.refused {
+            return Err(refused);
+        }
+        let mut reply = outcome?;
+        reply.affected = check_load(&conn.info(), conn.affected_rows(), conn.get_warnings(), sent.rows)?;
+        Ok(reply)
+    }
+
+    fn settle(&mut self, outcome: Result<Reply>) -> Result<Reply> {
+        self.busy = false;
+        self.broken = matches!(&outcome, Err(error) if error.kind() == ErrorKind::ConnectionLost);
+        outcome
+    }
 }
 
 impl Driver for MysqlDriver {
@@ -99,9 +127,18 @@ impl Driver for MysqlDriver {
             }
             self.busy = true;
             let outcome = self.exchange(statement).await;
-            self.busy = false;
-            self.broken = matches!(&outcome, Err(error) if error.kind() == ErrorKind::ConnectionLost);
-            outcome
+            self.settle(outcome)
+        })
+    }
+
+    fn copy_in<'a>(&'a mut self, statement: &'a Statement, chunks: Chunks) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            if self.is_closed() {
+                return Err(closed());
+            }
+            self.busy = true;
+            let outcome = self.load(statement, chunks).await;
+            self.settle(outcome)
         })
     }
 

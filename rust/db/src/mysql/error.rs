@@ -4,7 +4,7 @@
 //! because names are found by the words around them.
 
 use dataflow_core::{Error, ErrorKind, Result};
-use mysql_async::{DriverError, Error as Failure, IoError, ServerError};
+use mysql_async::{DriverError, Error as Failure, IoError, LocalInfileError, ServerError};
 
 use crate::dsn::ServerUrl;
 
@@ -33,6 +33,10 @@ pub(super) fn translate(failure: Failure) -> Error {
         ) => Error::internal(error.to_string()),
         Failure::Driver(DriverError::MixedParams | DriverError::Params(_)) => {
             Error::internal("the SQL text holds a named parameter")
+        }
+        // A server that goes on asking has to be told nothing more: the connection ends here.
+        Failure::Driver(DriverError::LocalInfile(LocalInfileError::NoHandler)) => {
+            lost("the server asked for a file of this machine; it got none, and the connection was closed")
         }
         Failure::Io(error) => lost(&format!("the connection to the database broke: {}", io(&error))),
         // Other driver errors may carry packets and values.
@@ -226,6 +230,19 @@ pub(super) fn check_warnings(warnings: &[(u16, String)]) -> Result<()> {
     Err(Error::new(ErrorKind::DatabaseFailure, message)
         .sqlstate("01000")
         .hint("the column is narrower than the model says: compare the table with the model"))
+}
+
+/// The rows that a `LOAD DATA LOCAL` has stored, where it took all that were sent as they are.
+///
+/// It works as with IGNORE: a row that meets a constraint is passed over, and a value that does not fit is changed.
+/// `info`: `Records: 3  Deleted: 0  Skipped: 0  Warnings: 0`.
+pub(super) fn check_load(info: &str, affected: u64, warnings: u16, sent: u64) -> Result<u64> {
+    let told: Vec<Option<u64>> = info.split_ascii_whitespace().skip(1).step_by(2).map(|n| n.parse().ok()).collect();
+    if warnings == 0 && affected == sent && told == [Some(sent), Some(0), Some(0), Some(0)] {
+        return Ok(affected);
+    }
+    let message = format!("LOAD DATA stored {affected} of {sent} rows, with {warnings} warnings");
+    Err(Error::new(ErrorKind::DatabaseFailure, message).sqlstate("01000"))
 }
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ impl Connector for PostgresConnector {
         Arc::new(Postgres { schema: "public".to_owned() })
     }
 
-    fn bulk_form(&self) -> BulkForm {
+    fn bulk_form(&self, _: &Capabilities) -> BulkForm {
         BulkForm::Copy
     }
 }

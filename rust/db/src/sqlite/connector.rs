@@ -143,7 +143,7 @@ impl Connector for SqliteConnector {
         Arc::new(Sqlite)
     }
 
-    fn bulk_form(&self) -> BulkForm {
+    fn bulk_form(&self, _: &Capabilities) -> BulkForm {
         BulkForm::Stepped
     }
 

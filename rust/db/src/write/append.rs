@@ -17,8 +17,7 @@ use super::counts::Changed;
 use super::keys::KeyWork;
 use super::returned::told_nothing;
 use super::{Counts, Rows, Writer, Written};
-use crate::driver::{BulkForm, Chunks};
-use crate::execute::{Label, copy_in};
+use crate::driver::BulkForm;
 use crate::session::{Effect, Session};
 
 /// Rows of one multi-row statement: beyond some hundreds nothing is gained, and packets grow.
@@ -29,10 +28,10 @@ pub(super) const MULTI_ROW: usize = 1_000;
 pub(super) struct Append {
     table: Arc<TableSchema>,
     scope: Scope,
-    rows: Rows,
+    pub(super) rows: Rows,
     keys: KeyWork,
     now: i64,
-    return_rows: bool,
+    pub(super) return_rows: bool,
     /// The number of the first row in the load.
     first: usize,
     /// The rows' numbers in the caller's data, where they are only some of it.
@@ -64,7 +63,7 @@ impl Append {
         Append { first, ..self }
     }
 
-    fn first_chunk(&self) -> Result<ScopedPlan> {
+    pub(super) fn first_chunk(&self) -> Result<ScopedPlan> {
         self.chunks().next().transpose()?.ok_or_else(|| Error::internal("rows without a batch"))
     }
 
@@ -96,7 +95,7 @@ impl Append {
     }
 
     /// The rows as they are to be stored, stamped with the tenant, piece by piece.
-    fn chunks(&self) -> impl Iterator<Item = Result<ScopedPlan>> + Send + use<> {
+    pub(super) fn chunks(&self) -> impl Iterator<Item = Result<ScopedPlan>> + Send + use<> {
         let Append { table, scope, rows, mut keys, now, numbers, .. } = self.clone();
         rows.pieces(&table).map(move |piece| {
             let (first, given) = piece?;
@@ -113,7 +112,7 @@ fn number(numbers: Option<&[usize]>, row: usize) -> usize {
     numbers.and_then(|numbers| numbers.get(row)).copied().unwrap_or(row)
 }
 
-fn batch_of(scoped: &ScopedPlan) -> Result<&RecordBatch> {
+pub(super) fn batch_of(scoped: &ScopedPlan) -> Result<&RecordBatch> {
     match scoped.plan() {
         Plan::Append { batch, .. } => Ok(batch),
         _ => Err(Error::internal("an append without a batch")),
@@ -160,9 +159,10 @@ impl Writer<'_> {
         }
         let before = self.last_key(session, &append.keys).await?;
         append.keys.prepare(session, self.dialect.as_ref(), &append.table, &self.limits).await?;
-        let copy = self.db.bulk_form() == BulkForm::Copy && append.rows.count() > 1;
-        let (inserted, rows) =
-            if copy { self.copy(session, append).await? } else { self.insert(session, append, effect).await? };
+        let (inserted, rows) = match self.stream(session, append).await? {
+            Some(streamed) => streamed,
+            None => self.insert(session, append, effect).await?,
+        };
         let given = u64::try_from(append.rows.count()).unwrap_or(u64::MAX);
         if inserted != given {
             return Err(Error::internal(format!("{given} rows were given and the server counted {inserted}")));
@@ -195,28 +195,6 @@ impl Writer<'_> {
         Ok(Written { counts: Counts { inserted, ..Counts::default() }, rows, changed, ..Written::default() })
     }
 
-    async fn copy(&self, session: &mut Session, append: &Append) -> Result<(u64, Option<RecordBatch>)> {
-        let first = append.first_chunk()?;
-        let statement = Statement::copy(self.dialect.as_ref(), &first, batch_of(&first)?);
-        let batches = || append.chunks().map(|scoped| batch_of(&scoped?).cloned());
-        // What is given back is what was sent: keys that are made here would be others the second time.
-        let kept = append.return_rows.then(|| batches().collect::<Result<Vec<_>>>()).transpose()?;
-        let chunks = || -> Chunks {
-            match &kept {
-                Some(kept) => Box::new(kept.clone().into_iter().map(Ok)),
-                None => Box::new(batches()),
-            }
-        };
-        let label = Label::new(&first, self.db.events());
-        let copied = copy_in(session, &statement, &chunks, &self.limits, &label).await?.affected;
-        let stored = |kept: &Vec<RecordBatch>| {
-            let stored = kept.iter().map(|batch| with_keys(&append.table, batch, None)).collect::<Result<Vec<_>>>()?;
-            let whole = concat_batches(&Arc::new(whole_schema(&append.table)), &stored);
-            whole.map_err(|error| Error::internal(error.to_string()))
-        };
-        Ok((copied, kept.as_ref().map(stored).transpose()?))
-    }
-
     async fn insert(
         &self,
         session: &mut Session,
@@ -242,7 +220,7 @@ impl Writer<'_> {
 
     /// The rows one statement takes: all that parameters and packet allow, or any number where it is stepped.
     pub(super) fn statements(&self, batch: &RecordBatch) -> Vec<RecordBatch> {
-        if self.db.bulk_form() == BulkForm::Stepped {
+        if self.bulk_form == BulkForm::Stepped {
             return vec![batch.clone()];
         }
         let most = (self.dialect.max_parameters() / batch.num_columns().max(1)).clamp(1, MULTI_ROW);
@@ -256,7 +234,7 @@ impl Writer<'_> {
 
     /// The rows written into the text of one statement.
     pub(super) fn rows_in_text(&self, piece: &RecordBatch) -> usize {
-        if self.db.bulk_form() == BulkForm::Stepped { 1 } else { piece.num_rows() }
+        if self.bulk_form == BulkForm::Stepped { 1 } else { piece.num_rows() }
     }
 
     async fn insert_piece(
@@ -317,7 +295,7 @@ pub(super) fn whole_schema(table: &TableSchema) -> arrow_schema::Schema {
 }
 
 /// The stored rows in the table's columns: without the tenant, with the keys the database gave.
-fn with_keys(table: &TableSchema, batch: &RecordBatch, keys: Option<ArrayRef>) -> Result<RecordBatch> {
+pub(super) fn with_keys(table: &TableSchema, batch: &RecordBatch, keys: Option<ArrayRef>) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(table.columns.len());
     for (at, column) in table.columns.iter().enumerate() {
         let array = match &keys {

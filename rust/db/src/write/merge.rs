@@ -134,10 +134,10 @@ impl Writer<'_> {
             if !races {
                 return self.write_fates(session, merge, &stored, &fates).await;
             }
-            self.savepoint(session, "SAVEPOINT").await?;
+            self.savepoint(session, "SAVEPOINT", SAVEPOINT).await?;
             match self.write_fates(session, merge, &stored, &fates).await {
                 Err(error) if error.kind() == ErrorKind::UniqueViolation => {
-                    self.savepoint(session, "ROLLBACK TO SAVEPOINT").await?;
+                    self.savepoint(session, "ROLLBACK TO SAVEPOINT", SAVEPOINT).await?;
                     let now = self.find_keys(session, merge).await?;
                     // The same rows as before: a mistake of the data, or a row that this transaction cannot see.
                     if keys_of(&self.table, &rules.target, &now)? == keys_of(&self.table, &rules.target, &stored)? {
@@ -150,7 +150,7 @@ impl Writer<'_> {
                 }
                 result => {
                     if result.is_ok() {
-                        self.savepoint(session, "RELEASE SAVEPOINT").await?;
+                        self.savepoint(session, "RELEASE SAVEPOINT", SAVEPOINT).await?;
                     }
                     return result;
                 }
@@ -167,8 +167,8 @@ impl Writer<'_> {
         violated == Some(name.as_str())
     }
 
-    async fn savepoint(&self, session: &mut Session, verb: &str) -> Result<()> {
-        let statement = Statement::unscoped(format!("{verb} {SAVEPOINT}"), "a savepoint");
+    pub(super) async fn savepoint(&self, session: &mut Session, verb: &str, name: &str) -> Result<()> {
+        let statement = Statement::unscoped(format!("{verb} {name}"), "a savepoint");
         control(session, &statement, Effect::Nothing, &self.limits).await
     }
 
@@ -179,6 +179,9 @@ impl Writer<'_> {
         let target = &merge.rules.target;
         // A deleted row still has its key, but its unique values are free.
         let include_deleted = *target == self.table.key && merge.rules.on_missing == OnMissing::Insert;
+        if let Some(found) = self.find_staged(session, &merge.given, &wanted, target, include_deleted).await? {
+            return Ok(found);
+        }
         let mut found = vec![RecordBatch::new_empty(whole_schema(&self.table).into())];
         for rows in wanted.chunks(FIND_ROWS) {
             let keys = merge.given.take(rows)?.batch.project(target);
@@ -313,6 +316,9 @@ impl Writer<'_> {
         let Plan::Put { batch, .. } = scoped.plan() else {
             return Err(Error::internal("a put became another plan"));
         };
+        if self.put_staged(session, &scoped, batch).await? {
+            return Ok(());
+        }
         for piece in self.statements(batch) {
             let statement = Statement::put(self.dialect.as_ref(), &scoped, &piece, self.rows_in_text(&piece))?;
             let rows = piece.num_rows() as u64;

@@ -15,6 +15,8 @@ mod piece;
 mod returned;
 mod rows;
 mod run;
+mod staged;
+mod stream;
 mod sync;
 
 use std::sync::Arc;
@@ -42,7 +44,7 @@ pub use self::run::{LoadPiece, LoadRun};
 pub use self::sync::Within;
 use crate::context::Context;
 use crate::database::{Database, Table};
-use crate::driver::{Access, Reply};
+use crate::driver::{Access, BulkForm, Reply};
 use crate::execute::{Begin, Label, begin, begin_change, commit, rollback, run};
 use crate::fetch::prove_tenant;
 use crate::session::{Effect, GRACE, Limits, Session};
@@ -161,6 +163,7 @@ impl Database {
             table: Arc::clone(schema),
             scope: context.scope(),
             dialect: self.dialect(&limits, context.labels.as_ref()).await?,
+            bulk_form: self.bulk_form(&limits).await?,
             limits,
             now,
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
@@ -224,6 +227,7 @@ struct Writer<'a> {
     table: Arc<TableSchema>,
     scope: Scope,
     dialect: Arc<dyn Dialect>,
+    bulk_form: BulkForm,
     limits: Limits,
     now: i64,
     /// Whether the transaction sees the past: rows that others have added since do not show.
@@ -391,7 +395,12 @@ impl Writer<'_> {
         include_deleted: bool,
         lock: bool,
     ) -> Result<RecordBatch> {
-        let (table, order) = (Arc::clone(&self.table), self.key_order());
+        let order = match selection {
+            // They come in the order of the staged keys.
+            Selection::Staged { .. } => Vec::new(),
+            _ => self.key_order(),
+        };
+        let table = Arc::clone(&self.table);
         let read = ReadPlan { table, columns: None, selection, order, limit, offset: 0, include_deleted, lock };
         self.read_plan(session, read).await
     }

@@ -72,3 +72,26 @@ fn json_that_was_not_read_is_a_failure() {
     let text = "Syntax error in JSON text in argument 1 to function 'json_extract' at position 1".to_owned();
     assert_eq!(check_warnings(&[(4038, text)]).unwrap_err().kind(), ErrorKind::DatabaseFailure);
 }
+
+#[test]
+fn a_load_counts_only_when_every_row_was_taken_as_it_is() {
+    let info = "Records: 3  Deleted: 0  Skipped: 0  Warnings: 0";
+    assert_eq!(check_load(info, 3, 0, 3).unwrap(), 3);
+    for (info, affected, warnings, sent) in [
+        (info, 3, 0, 4),
+        (info, 2, 0, 3),
+        (info, 3, 1, 3),
+        ("Records: 3  Deleted: 0  Skipped: 1  Warnings: 0", 3, 0, 3),
+        ("Records: 3  Deleted: 1  Skipped: 0  Warnings: 0", 3, 0, 3),
+        ("Records: 3  Deleted: 0  Skipped: 0  Warnings: 1", 3, 0, 3),
+        ("", 3, 0, 3),
+    ] {
+        assert_eq!(check_load(info, affected, warnings, sent).unwrap_err().kind(), ErrorKind::DatabaseFailure);
+    }
+}
+
+#[test]
+fn a_server_that_asks_for_a_file_loses_the_connection() {
+    let asked = Failure::Driver(DriverError::LocalInfile(LocalInfileError::NoHandler));
+    assert_eq!(translate(asked).kind(), ErrorKind::ConnectionLost);
+}
