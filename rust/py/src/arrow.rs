@@ -70,18 +70,30 @@ impl Reader {
     }
 }
 
-/// Reads a stream to its end, on a thread that nothing else waits for: the producer may block, or be Python.
+/// Reads a stream to its end, on a thread of its own.
 ///
 /// # Errors
 /// `Cancelled` at once when `cancel` is; the thread ends after the batch it is waiting for.
 pub async fn read_aside(reader: Reader, running: Running, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
     let seen = cancel.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let _running = running;
-        read_all(reader, &seen)
-    });
+    aside(running, cancel, move || read_all(reader, &seen)).await?
+}
+
+/// Runs `read` on a thread that nothing else waits for: the producer may block, or be Python.
+///
+/// What `read` holds and gives is dropped before the guard: the interpreter waits for the guard, and the memory of a
+/// producer may need the interpreter to be freed.
+///
+/// # Errors
+/// `Cancelled` at once when `cancel` is; the thread goes on to the end of `read`.
+pub async fn aside<T: Send + 'static>(
+    running: Running,
+    cancel: &CancellationToken,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    let read = tokio::task::spawn_blocking(move || (read(), running));
     tokio::select! {
-        read = read => read.map_err(|error| Error::internal(error.to_string()))?,
+        read = read => Ok(read.map_err(|error| Error::internal(error.to_string()))?.0),
         () = cancel.cancelled() => Err(cancelled()),
     }
 }

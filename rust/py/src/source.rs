@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
 
-use crate::arrow::cancelled;
+use crate::arrow::aside;
 use crate::cut::{Cut, Cutter, Most, Taken};
 use crate::error::{OrRaise, to_py};
 use crate::input::{RowForm, RowReader, fill_made};
@@ -120,14 +120,8 @@ impl PyStream {
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move {
                 let seen = cancel.clone();
-                let read = tokio::task::spawn_blocking(move || {
-                    let _running = running;
-                    state.lock().unwrap_or_else(PoisonError::into_inner).next(&seen)
-                });
-                tokio::select! {
-                    piece = read => Ok(Output::Piece(piece.map_err(|error| Error::internal(error.to_string()))??)),
-                    () = cancel.cancelled() => Err(cancelled()),
-                }
+                let next = move || state.lock().unwrap_or_else(PoisonError::into_inner).next(&seen);
+                Ok(Output::Piece(aside(running, &cancel, next).await??))
             })
         })
     }
@@ -176,17 +170,11 @@ impl Frame {
         let process = process(py)?;
         let (token, running) = (process.token(), process.running());
         let (seen, cancel) = (token.clone(), token.clone());
-        let read = Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || {
-                let _running = running;
-                let cut = self.cutter.take(taken, most, &seen);
-                (self, cut)
-            });
-            tokio::select! {
-                read = read => read.map_err(|error| Error::internal(error.to_string())),
-                () = cancel.cancelled() => Err(cancelled()),
-            }
-        });
+        let take = move || {
+            let cut = self.cutter.take(taken, most, &seen);
+            (self, cut)
+        };
+        let read = Box::pin(async move { aside(running, &cancel, take).await });
         let (read, interrupted) = process.wait(py, read, &token);
         interrupted.map_or_else(|| read.or_raise(py), Err)
     }
