@@ -44,5 +44,5 @@ def postgres() -> Iterator[PostgreSQL]:
 
 @pytest.fixture(scope="session")
 def rows() -> pa.Table:
-    """A million rows of the standard table."""
-    return standard_rows(1_000_000)
+    """A million rows of the standard table, or as many as BENCH_ROWS says."""
+    return standard_rows(int(os.environ.get("BENCH_ROWS", "1_000_000")))

@@ -1,6 +1,5 @@
 """B1: a million Arrow rows into an existing PostgreSQL table, one stream, one transaction."""
 
-import datetime as dt
 from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -8,27 +7,13 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from benches.items import declare
 from benches.peers import compare
 from dataflow import DataFlow
 from tests.servers import PostgreSQL
 
 ROUNDS = 7
 COLUMNS = "id, sku, name, price, qty, tags, created_at, active"
-
-
-def declare(db: DataFlow) -> type:
-    @db.model
-    class Item:
-        id: int
-        sku: str
-        name: str
-        price: float
-        qty: int
-        tags: str | None
-        created_at: dt.datetime
-        active: bool
-
-    return Item
 
 
 @pytest.mark.benchmark(group="B1 PostgreSQL create, Arrow")
