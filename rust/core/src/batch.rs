@@ -12,7 +12,7 @@ mod temporal;
 pub use builder::ColumnBuilder;
 pub use cell::{cell, list_cell};
 pub use check::check_rows;
-pub use given::{Given, Presence};
+pub use given::{Given, Presence, take_rows};
 pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
 

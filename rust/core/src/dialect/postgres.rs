@@ -1,8 +1,8 @@
 //! PostgreSQL 15 and newer.
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, SchemaLock, ascii,
-    decimal_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
+    ascii, decimal_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{JsonKey, Pattern};
@@ -50,8 +50,8 @@ impl Dialect for Postgres {
         format!("${number}")
     }
 
-    fn array_parameters(&self) -> bool {
-        true
+    fn rows_form(&self) -> RowsForm {
+        RowsForm::Arrays
     }
 
     fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String> {
@@ -216,7 +216,7 @@ impl Dialect for Postgres {
     }
 
     fn put_form(&self) -> PutForm {
-        PutForm::FromValues
+        PutForm::FromRows
     }
 
     fn columns_query(&self, namespace: Option<&str>) -> String {

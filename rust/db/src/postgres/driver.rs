@@ -15,7 +15,7 @@ use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::decode::{Field, append};
-use super::encode::{encode_array, encode_rows, encode_value};
+use super::encode::{encode_array, encode_column, encode_rows, encode_value};
 use super::error::{is_stale_statement, lost, translate};
 use super::wire_type::{array_type, wire_type};
 use crate::copy::copy_stream;
@@ -145,13 +145,14 @@ fn encode_param(param: &Param) -> Result<Option<BytesMut>> {
     match &param.value {
         ParamValue::One(value) => encode_value(&param.ty, value),
         ParamValue::Many(values) => encode_array(&param.ty, values).map(Some),
+        ParamValue::Column(column) => encode_column(&param.ty, column.as_ref()).map(Some),
     }
 }
 
 fn param_type(param: &Param) -> Type {
     match param.value {
         ParamValue::One(_) => wire_type(&param.ty),
-        ParamValue::Many(_) => array_type(&wire_type(&param.ty)),
+        ParamValue::Many(_) | ParamValue::Column(_) => array_type(&wire_type(&param.ty)),
     }
 }
 

@@ -9,7 +9,7 @@ use arrow_select::concat::concat_batches;
 use dataflow_core::batch::{Given, cell};
 use dataflow_core::dialect::Statement;
 use dataflow_core::filter::Filter;
-use dataflow_core::merge::{Duplicates, Key, deduplicate, keys_of, stale};
+use dataflow_core::merge::{Cells, Duplicates, Keys, deduplicate, stale};
 use dataflow_core::plan::{Assignment, Plan, ScopedPlan, Selection};
 use dataflow_core::schema::{ColumnSchema, Role, TableSchema};
 use dataflow_core::value::Value;
@@ -17,7 +17,7 @@ use dataflow_core::{Error, ErrorKind, Result};
 
 use super::counts::Changed;
 use super::load::{Part, repeats};
-use super::merge::{FIND_ROWS, check_keys};
+use super::merge::check_keys;
 use super::{Counts, Rows, Write, Writer, Written};
 use crate::session::{Effect, Session};
 
@@ -146,17 +146,17 @@ impl Writer<'_> {
     ) -> Result<Written> {
         let given = rows.whole(&self.table)?;
         check_keys(&self.table, &given)?;
-        let keys = keys_of(&self.table, &self.table.key, &given.batch)?;
+        let keys = Keys::of(&self.table, &self.table.key, &given.batch)?;
         let goes = deduplicate(&keys, Duplicates::First, 0)?;
         let repeats = repeats(part, &keys, Duplicates::First)?;
-        let mut going: Vec<usize> = (0..given.rows()).filter(|&row| goes[row] == row && !repeats[row]).collect();
-        going.sort_unstable_by(|&a, &b| keys[a].cmp(&keys[b]));
+        let goes = |&row: &usize| goes[row] == row && !repeats[row];
+        let going: Vec<usize> = keys.order().iter().copied().filter(goes).collect();
         let mut counts = Counts { duplicate: (given.rows() - going.len()) as u64, ..Counts::default() };
         let mut found = Vec::new();
-        for piece in going.chunks(FIND_ROWS) {
+        for piece in going.chunks(self.most_keys()) {
             let wanted = self.key_list(&given.take(piece)?.batch)?;
             let stored = self.find(session, wanted, None, hard).await?;
-            self.check_given_versions(&given, &keys, piece, &stored)?;
+            self.check_given_versions(&given.take(piece)?, piece, &stored)?;
             counts.missing += (piece.len() - stored.num_rows()) as u64;
             counts.deleted += self.remove_found(session, &stored, hard).await?;
             found.push(stored);
@@ -168,25 +168,20 @@ impl Writer<'_> {
         Ok(self.deleted(counts, Some(&found)))
     }
 
-    /// A row that gives its version is deleted only as that.
-    fn check_given_versions(
-        &self,
-        given: &Given,
-        keys: &[Option<Key>],
-        rows: &[usize],
-        stored: &RecordBatch,
-    ) -> Result<()> {
+    /// A row that gives its version is deleted only as that; `rows` are the numbers of the given ones.
+    fn check_given_versions(&self, given: &Given, rows: &[usize], stored: &RecordBatch) -> Result<()> {
         let Some(version) = self.table.role(Role::Version).filter(|&at| !given.lacks(at)) else {
             return Ok(());
         };
-        let found = keys_of(&self.table, &self.table.key, stored)?;
-        for &row in rows.iter().filter(|&&row| given.is_given(version, row)) {
-            let ty = &self.table.columns[version].ty;
-            let wanted = cell(ty, given.batch.column(version), row)?;
-            if let Some(at) = found.iter().position(|key| *key == keys[row])
-                && !cell(ty, stored.column(version), at)?.same(&wanted)
+        let keys = |batch| Keys::of(&self.table, &self.table.key, batch);
+        let ColumnSchema { ty, name, .. } = &self.table.columns[version];
+        let versions = Cells::new(ty, given.batch.column(version), stored.column(version))?;
+        for (row, found) in keys(&given.batch)?.find_in(&keys(stored)?).into_iter().enumerate() {
+            if let Some(found) = found
+                && given.is_given(version, row)
+                && versions.differ(row, found)?
             {
-                return Err(stale(&self.table).path(format!("data[{row}].{}", self.table.columns[version].name)));
+                return Err(stale(&self.table).path(format!("data[{}].{name}", rows[row])));
             }
         }
         Ok(())

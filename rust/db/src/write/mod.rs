@@ -3,6 +3,7 @@
 mod append;
 mod change;
 mod counts;
+mod form;
 mod input;
 mod keys;
 mod ledger;
