@@ -225,6 +225,12 @@ pub trait Dialect: Send + Sync + 'static {
         vec![self.begin(None, false).begin]
     }
 
+    /// Settings of a transaction in which rows named by a sole key are reached through its index alone, and so in the
+    /// order of the keys; None where they are anyway.
+    fn by_key_only(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How rows that are there are written by key.
     fn put_form(&self) -> PutForm;
 

@@ -185,6 +185,16 @@ pub fn merged(
     RecordBatch::try_new(stored.schema(), columns).map_err(|error| Error::internal(error.to_string()))
 }
 
+/// The columns of stored rows that are looked at: by which they are found, compared, kept and checked.
+pub fn met_columns(table: &TableSchema, given: &Given, rules: &Rules) -> Vec<usize> {
+    let checked: Vec<usize> = table.checks.iter().flat_map(|check| check.filter.columns()).collect();
+    let met = |at: &usize| {
+        let named = [&table.key, &rules.target, &checked].iter().any(|columns| columns.contains(at));
+        named || table.columns[*at].role != Role::Field || !given.lacks(*at)
+    };
+    (0..table.columns.len()).filter(met).collect()
+}
+
 /// The columns in which updated rows may differ from the stored ones.
 pub fn changed_columns(
     table: &TableSchema,

@@ -215,6 +215,12 @@ impl Dialect for Postgres {
         " FOR UPDATE"
     }
 
+    /// Without them a list of 10,000 keys can be compared with every row of the table, time and again. A scan that has
+    /// no other way is still planned, at a cost that would call for compilation.
+    fn by_key_only(&self) -> Option<&'static str> {
+        Some("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off")
+    }
+
     fn put_form(&self) -> PutForm {
         PutForm::FromRows
     }

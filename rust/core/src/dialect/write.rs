@@ -62,7 +62,7 @@ impl Statement {
                 let batch = project(batch, &columns)?;
                 let _ = write!(writer.sql, "UPDATE {} AS t", dialect.qualified_table(table));
                 writer.set_list(" SET ", &set, |name| format!("v.{name}"));
-                let bound = writer.from_rows(&batch, rows)?;
+                let bound = writer.table_of(&batch, rows)?;
                 let _ = write!(writer.sql, " AS v ({})", writer.names(&columns).join(", "));
                 writer.equal_keys(&key, |name| format!("v.{name}"));
                 return Ok(Statement { rows: bound, tenant: None, ..writer.finish(Vec::new()) });
@@ -156,7 +156,7 @@ impl Writer<'_> {
     }
 
     /// The rows as a table expression; returns what is bound row by row.
-    fn from_rows(&mut self, batch: &RecordBatch, rows: usize) -> Result<Option<RecordBatch>> {
+    fn table_of(&mut self, batch: &RecordBatch, rows: usize) -> Result<Option<RecordBatch>> {
         if takes_arrays(self.dialect, batch) {
             let mut arrays = Vec::with_capacity(batch.num_columns());
             for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {

@@ -106,7 +106,7 @@ impl Writer<'_> {
     }
 
     async fn result_of(&self, session: &mut Session, entry: &Entry, lock: bool) -> Result<Option<String>> {
-        let stored = self.read(session, entry.selection(), None, false, lock).await?;
+        let stored = self.read(session, None, entry.selection(), None, false, lock).await?;
         entry.result_in(&self.table, &stored)
     }
 }

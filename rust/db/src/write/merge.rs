@@ -6,10 +6,11 @@ use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
 use arrow_select::interleave::interleave;
 use dataflow_core::batch::{Given, check_rows, take_rows};
-use dataflow_core::dialect::{Statement, takes_arrays};
+use dataflow_core::dialect::{PutForm, Statement, takes_arrays};
 use dataflow_core::filter::Filter;
 use dataflow_core::merge::{
     Cells, Duplicates, Fate, Keys, OnMatch, OnMissing, Rules, changed_columns, decide, deduplicate, meet, merged,
+    met_columns,
 };
 use dataflow_core::plan::{Plan, Selection};
 use dataflow_core::schema::{Role, TableSchema};
@@ -17,7 +18,7 @@ use dataflow_core::{Error, ErrorKind, Result};
 
 use super::append::{Append, pieces, whole_schema};
 use super::counts::Changed;
-use super::form::{ARRAY_BYTES, ARRAY_ROWS};
+use super::form::{ARRAY_BYTES, ARRAY_ROWS, wide_schema};
 use super::load::repeats;
 use super::{Counts, Rows, Write, Writer, Written};
 use crate::execute::{Label, control, run};
@@ -61,6 +62,10 @@ impl Merge {
         let goes = deduplicate(&keys, rules.duplicates, first).map_err(|error| error.within("data"))?;
         let repeats = repeats(part.as_ref(), &keys, rules.duplicates).map_err(|error| error.within("data"))?;
         Ok(Merge { given, rules, keys, goes, repeats, return_rows })
+    }
+
+    pub fn rows(&self) -> usize {
+        self.given.rows()
     }
 
     pub fn without_rows(&self, table: &TableSchema) -> Option<Written> {
@@ -137,7 +142,8 @@ impl Writer<'_> {
                     }
                 }
                 result => {
-                    if result.is_ok() {
+                    // A commit that follows releases it too.
+                    if result.is_ok() && self.nested {
                         self.savepoint(session, "RELEASE SAVEPOINT").await?;
                     }
                     return result;
@@ -167,11 +173,17 @@ impl Writer<'_> {
         let given = merge.given.batch.project(target).map_err(|error| Error::internal(error.to_string()))?;
         // A deleted row still has its key, but its unique values are free.
         let include_deleted = *target == self.table.key && merge.rules.on_missing == OnMissing::Insert;
-        let mut found = vec![RecordBatch::new_empty(whole_schema(&self.table).into())];
+        // Some are put as whole rows.
+        let whole = merge.return_rows || self.dialect.put_form() == PutForm::OnDuplicateKey;
+        let columns = match whole {
+            true => (0..self.table.columns.len()).collect(),
+            false => met_columns(&self.table, &merge.given, &merge.rules),
+        };
+        let mut found = vec![RecordBatch::new_empty(wide_schema(&self.table))];
         for rows in wanted.chunks(self.most_keys()) {
             let keys = take_rows(&given, rows)?;
             let selection = Selection::Keyed { columns: target.clone(), keys };
-            found.push(self.find(session, selection, None, include_deleted).await?);
+            found.push(self.find_columns(session, &columns, selection, include_deleted).await?);
         }
         concat_batches(&found[0].schema(), &found).map_err(|error| Error::internal(error.to_string()))
     }

@@ -28,13 +28,14 @@ use tokio::time::Instant;
 use self::append::Append;
 use self::counts::Changed;
 pub use self::counts::Counts;
+use self::form::{MANY, widened};
 use self::ledger::Load;
 pub use self::load::{Part, SeenKeys};
 pub use self::rows::Rows;
 use crate::context::Context;
 use crate::database::{Database, Table};
 use crate::driver::{Access, Reply};
-use crate::execute::{Begin, Label, begin, begin_change, commit, rollback, run};
+use crate::execute::{Begin, Label, begin, begin_change, commit, control, rollback, run};
 use crate::fetch::prove_tenant;
 use crate::session::{Effect, GRACE, Limits, Session};
 
@@ -131,6 +132,8 @@ impl Database {
             now,
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
             load: None,
+            nested: context.transaction.is_some(),
+            many: job.rows_met() > MANY,
         };
         writer.load = load_id.zip(input).map(|(key, input)| Load::new(&writer, key, input)).transpose()?;
         match &context.transaction {
@@ -173,6 +176,15 @@ impl Job {
         }
     }
 
+    /// How many stored rows it may meet by their keys.
+    fn rows_met(&self) -> usize {
+        match self {
+            Job::Merge(merge) => merge.rows(),
+            Job::Change(Write::DeleteRows { rows, .. }) => rows.count(),
+            Job::Append(_) | Job::Change(_) => 0,
+        }
+    }
+
     /// What is written when there are no rows to write: nothing is asked of the server.
     fn without_rows(&self, table: &TableSchema) -> Option<Written> {
         match self {
@@ -195,6 +207,10 @@ struct Writer<'a> {
     snapshot: bool,
     /// Where the write is to happen once.
     load: Option<Load>,
+    /// Whether it is part of a transaction that goes on after it.
+    nested: bool,
+    /// Whether it meets so many stored rows that how they are reached matters.
+    many: bool,
 }
 
 impl Writer<'_> {
@@ -234,7 +250,7 @@ impl Writer<'_> {
                 return self.told(result, || append.expected());
             }
             Job::Append(_) => begin(session, self.dialect.as_ref(), &Begin::default(), &self.limits).await.map(drop),
-            _ => begin_change(session, self.dialect.as_ref(), &self.limits).await,
+            _ => self.begin_change(session).await,
         };
         let result = match result {
             Ok(()) => self.run(session, job, Effect::Nothing).await,
@@ -257,6 +273,15 @@ impl Writer<'_> {
                 Err(error.outcome(Outcome::RolledBack))
             }
         }
+    }
+
+    async fn begin_change(&self, session: &mut Session) -> Result<()> {
+        begin_change(session, self.dialect.as_ref(), &self.limits).await?;
+        if let Some(sql) = self.dialect.by_key_only().filter(|_| self.many) {
+            control(session, &Statement::unscoped(sql, "plans of this transaction"), Effect::Nothing, &self.limits)
+                .await?;
+        }
+        Ok(())
     }
 
     /// A unique violation under the model's own name of the constraint, whatever the database calls it.
@@ -334,13 +359,26 @@ impl Writer<'_> {
         limit: Option<u64>,
         include_deleted: bool,
     ) -> Result<RecordBatch> {
-        self.read(session, selection, limit, include_deleted, true).await
+        self.read(session, None, selection, limit, include_deleted, true).await
+    }
+
+    /// As [`Self::find`], with only some columns of the rows: the others come as null, each in its place.
+    async fn find_columns(
+        &self,
+        session: &mut Session,
+        columns: &[usize],
+        selection: Selection,
+        include_deleted: bool,
+    ) -> Result<RecordBatch> {
+        let found = self.read(session, Some(columns.to_vec()), selection, None, include_deleted, true).await?;
+        widened(&self.table, &found)
     }
 
     /// Rows in the order of their keys, locked or not.
     async fn read(
         &self,
         session: &mut Session,
+        columns: Option<Vec<usize>>,
         selection: Selection,
         limit: Option<u64>,
         include_deleted: bool,
@@ -348,7 +386,7 @@ impl Writer<'_> {
     ) -> Result<RecordBatch> {
         let order = self.table.key.iter().map(|&column| Order { column, descending: false }).collect();
         let table = Arc::clone(&self.table);
-        let read = ReadPlan { table, columns: None, selection, order, limit, offset: 0, include_deleted, lock };
+        let read = ReadPlan { table, columns, selection, order, limit, offset: 0, include_deleted, lock };
         let scoped = self.scoped(Plan::Read(read))?;
         let statement = Statement::query(self.dialect.as_ref(), &scoped)?;
         let reply = self.send(session, &scoped, &statement, Effect::Nothing).await?;
