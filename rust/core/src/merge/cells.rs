@@ -101,8 +101,8 @@ mod tests {
     #[test]
     fn cells_differ_as_their_values_do() {
         for (item, values, _) in lists() {
-            let two = [Value::Null, values[0].clone(), values[values.len() - 1].clone(), Value::Null];
-            check(&item, &two);
+            let scalars = [vec![Value::Null], values.clone(), vec![Value::Null]].concat();
+            check(&item, &scalars);
             let list = LogicalType::List { item: Box::new(item) };
             check(&list, &[Value::Null, Value::List(values), Value::List(vec![]), Value::Null]);
         }
