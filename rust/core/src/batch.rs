@@ -15,7 +15,7 @@ mod text;
 pub use builder::ColumnBuilder;
 pub use cell::{cell, list_cell};
 pub use check::check_rows;
-pub use given::{Given, Presence};
+pub use given::{Given, Presence, take_rows};
 pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
 pub use size::{array_bytes, batch_bytes};

@@ -24,6 +24,7 @@ pub use postgres::Postgres;
 pub use sqlite::{HAS_ANY_FUNCTION, REGEXP_FUNCTION, Sqlite, decode_decimal, encode_decimal};
 pub use statement::{Param, ParamValue, Returned, Statement};
 pub use table::{Target, add_columns, create_table, foreign_keys};
+pub use write::takes_arrays;
 
 use crate::error::{Error, Result};
 use crate::filter::{JsonKey, Pattern};
@@ -50,8 +51,8 @@ pub trait Dialect: Send + Sync + 'static {
     /// The `number`-th parameter (from 1) where it is compared with a column of type `ty`.
     fn placeholder(&self, number: usize, ty: &LogicalType) -> String;
 
-    /// Whether a list is one array parameter (`= ANY($1)`) or a parameter each.
-    fn array_parameters(&self) -> bool;
+    /// How a statement takes many values or rows.
+    fn rows_form(&self) -> RowsForm;
 
     /// A value of a column of type `ty` as SQL text, read back as exactly the same value.
     ///
@@ -232,6 +233,12 @@ pub trait Dialect: Send + Sync + 'static {
         format!("COPY {table} ({columns}) FROM STDIN (FORMAT binary)")
     }
 
+    /// Settings of a transaction in which rows named by a sole key are reached through its index alone, and so in the
+    /// order of the keys; None where they are anyway.
+    fn by_key_only(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How rows that are there are written by key.
     fn put_form(&self) -> PutForm;
 
@@ -246,11 +253,20 @@ pub trait Dialect: Send + Sync + 'static {
     }
 }
 
+/// How a statement takes many values or rows: those of a list, keys to look for, rows to put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowsForm {
+    /// A parameter for each value: `IN ($1, $2)`, `(VALUES ($1, $2), …)`.
+    Parameters,
+    /// An array parameter for each column: `= ANY($1)`, `unnest($1, $2)`. The text is the same for any number of rows.
+    Arrays,
+}
+
 /// How rows are changed to values of their own, found by their key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutForm {
-    /// `UPDATE … FROM (VALUES …)`.
-    FromValues,
+    /// `UPDATE … FROM` rows in the dialect's [`RowsForm`]; in parameters where there are no arrays of a column.
+    FromRows,
     /// `INSERT … ON DUPLICATE KEY UPDATE` of whole rows that are known to be there.
     ///
     /// It finds the row by the first unique index, which is the primary key; a clash in another one is an error.

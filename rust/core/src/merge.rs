@@ -4,20 +4,18 @@
 //! upsert never answers a unique key that was not meant, an absent value leaves the stored one row by row, and every
 //! row given has an outcome.
 
+mod cells;
 mod key;
+mod pairing;
 
-use std::collections::HashMap;
+use arrow_array::{Array, RecordBatch};
 
-use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow_select::interleave::interleave;
-
-use crate::batch::{Given, cell};
+pub use self::cells::Cells;
+pub use self::key::Keys;
+use self::pairing::Pairing;
+use crate::batch::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Role, TableSchema};
-use crate::types::LogicalType;
-use crate::value::Value;
-
-pub use key::{Key, keys_of};
 
 /// What happens to a row that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,28 +88,24 @@ pub enum Fate {
 ///
 /// # Errors
 /// `DuplicateRow` where rows may not have the same key; its message counts rows from `first_row`.
-pub fn deduplicate(keys: &[Option<Key>], rule: Duplicates, first_row: usize) -> Result<Vec<usize>> {
-    let mut seen: HashMap<&Key, usize> = HashMap::with_capacity(keys.len());
-    let mut goes: Vec<usize> = (0..keys.len()).collect();
-    for (row, key) in keys.iter().enumerate() {
-        let Some(key) = key else { continue };
-        match (seen.insert(key, row), rule) {
-            (None, _) => {}
-            (Some(first), Duplicates::Refuse) => {
-                return Err(same_key(first_row + first, first_row + row).path(format!("[{row}]")));
+pub fn deduplicate(keys: &Keys, rule: Duplicates, first_row: usize) -> Result<Vec<usize>> {
+    let mut goes: Vec<usize> = (0..keys.rows()).collect();
+    let mut refused: Option<(usize, usize)> = None;
+    for same in keys.groups() {
+        let [first, .., last] = *same else { continue };
+        match rule {
+            Duplicates::Refuse => {
+                let pair = (same[1], first);
+                refused = Some(refused.map_or(pair, |before| before.min(pair)));
             }
-            (Some(first), Duplicates::First) => {
-                goes[row] = first;
-                seen.insert(key, first);
-            }
-            (Some(before), Duplicates::Last) => goes[before] = row,
+            Duplicates::First => same.iter().for_each(|&row| goes[row] = first),
+            Duplicates::Last => same.iter().for_each(|&row| goes[row] = last),
         }
     }
-    // With `Last` a chain of three leads to the last one.
-    for row in (0..goes.len()).rev() {
-        goes[row] = goes[goes[row]];
+    match refused {
+        Some((row, first)) => Err(same_key(first_row + first, first_row + row).path(format!("[{row}]"))),
+        None => Ok(goes),
     }
-    Ok(goes)
 }
 
 /// The error for two rows of the data that may not be the same.
@@ -128,22 +122,20 @@ pub fn same_key(first: usize, row: usize) -> Error {
 pub fn decide(
     table: &TableSchema,
     given: &Given,
-    keys: &[Option<Key>],
+    keys: &Keys,
     goes: &[usize],
     repeats: &[Option<usize>],
     stored: &RecordBatch,
     rules: &Rules,
 ) -> Result<Vec<Fate>> {
-    let found = keys_of(table, &rules.target, stored)?;
-    let by_key: HashMap<&Key, usize> =
-        found.iter().enumerate().filter_map(|(at, key)| Some((key.as_ref()?, at))).collect();
+    let at = keys.find_in(&Keys::of(table, &rules.target, stored)?);
+    let pairing = Pairing::new(table, given, stored, rules)?;
     let mut fates = Vec::with_capacity(given.rows());
-    for (row, key) in keys.iter().enumerate() {
-        let at = key.as_ref().and_then(|key| by_key.get(key)).copied();
-        let fate = match (repeats[row], at, rules.on_missing) {
+    for (row, &stored_row) in at.iter().enumerate() {
+        let fate = match (repeats[row], stored_row, rules.on_missing) {
             (Some(of), stored, _) => Ok(Fate::Repeated { of, stored }),
             _ if goes[row] != row => Ok(Fate::Duplicate { of: goes[row] }),
-            (None, Some(stored_row), _) => meet(table, given, row, stored, stored_row, rules),
+            (None, Some(stored_row), _) => pairing.meet(row, stored_row),
             (None, None, OnMissing::Insert) => Ok(Fate::Insert),
             (None, None, OnMissing::Skip) => Ok(Fate::Missing),
             (None, None, OnMissing::Refuse) => {
@@ -168,98 +160,13 @@ pub fn meet(
     stored_row: usize,
     rules: &Rules,
 ) -> Result<Fate> {
-    let deleted = table.role(Role::DeletedAt).is_some_and(|at| stored.column(at).is_valid(stored_row));
-    // A row that changes nothing may have any version.
-    match rules.on_match {
-        OnMatch::Ignore if !deleted => return Ok(Fate::Ignored { stored: stored_row }),
-        OnMatch::Refuse => {
-            let names = table.names(&rules.target).join(", ");
-            return Err(Error::new(
-                ErrorKind::UniqueViolation,
-                format!("a {} with the same {names} is there already", table.model),
-            ));
-        }
-        _ => {}
-    }
-    check_version(table, given, row, stored, stored_row)?;
-    check_key(table, given, row, stored, stored_row)?;
-    let mut changes = deleted;
-    for at in 0..table.columns.len() {
-        changes = changes || takes(table, given, row, stored, stored_row, at, rules)?;
-    }
-    Ok(if changes { Fate::Update { stored: stored_row } } else { Fate::Unchanged { stored: stored_row } })
-}
-
-/// Whether a given value is to replace a stored one. The time of the last write only moves forward: one that was read
-/// before, and is given back, is none of the caller's.
-fn takes(
-    table: &TableSchema,
-    given: &Given,
-    row: usize,
-    stored: &RecordBatch,
-    stored_row: usize,
-    at: usize,
-    rules: &Rules,
-) -> Result<bool> {
-    let chosen = rules.update.as_ref().is_none_or(|update| update.contains(&at));
-    let open = chosen && given.is_given(at, row) && !table.key.contains(&at) && table.columns[at].role != Role::Version;
-    if open && table.columns[at].role == Role::UpdatedAt {
-        let times = |batch: &RecordBatch, row: usize| match cell(&table.columns[at].ty, batch.column(at), row) {
-            Ok(Value::Instant(us)) => Some(us),
-            _ => None,
-        };
-        return Ok(times(&given.batch, row) > times(stored, stored_row));
-    }
-    Ok(open && differs(table, given, row, stored, stored_row, at)?)
-}
-
-fn differs(
-    table: &TableSchema,
-    given: &Given,
-    row: usize,
-    stored: &RecordBatch,
-    stored_row: usize,
-    at: usize,
-) -> Result<bool> {
-    let ty: &LogicalType = &table.columns[at].ty;
-    Ok(!cell(ty, given.batch.column(at), row)?.same(&cell(ty, stored.column(at), stored_row)?))
-}
-
-fn check_version(
-    table: &TableSchema,
-    given: &Given,
-    row: usize,
-    stored: &RecordBatch,
-    stored_row: usize,
-) -> Result<()> {
-    let Some(at) = table.role(Role::Version).filter(|&at| given.is_given(at, row)) else {
-        return Ok(());
-    };
-    if differs(table, given, row, stored, stored_row, at)? {
-        return Err(stale(table).path(table.columns[at].name.clone()));
-    }
-    Ok(())
+    Pairing::new(table, given, stored, rules)?.meet(row, stored_row)
 }
 
 /// The row was written by somebody else since it was read.
 pub fn stale(table: &TableSchema) -> Error {
     Error::new(ErrorKind::StaleRow, format!("the {} has another version by now; nothing was written", table.model))
         .hint("read it again, and apply the change to what it is now")
-}
-
-/// A row found by a unique set keeps its key.
-fn check_key(table: &TableSchema, given: &Given, row: usize, stored: &RecordBatch, stored_row: usize) -> Result<()> {
-    for &at in &table.key {
-        if given.is_given(at, row) && differs(table, given, row, stored, stored_row, at)? {
-            return Err(Error::new(
-                ErrorKind::KeyMismatch,
-                format!("the {} that has these values has another key, and keys are never changed", table.model),
-            )
-            .path(table.columns[at].name.clone())
-            .hint("leave the key out, or give the one that is stored"));
-        }
-    }
-    Ok(())
 }
 
 /// The rows to be updated as they will be, in the order of the given ones.
@@ -278,61 +185,19 @@ pub fn merged(
             _ => None,
         })
         .collect();
-    let mut columns = Vec::with_capacity(table.columns.len());
-    for at in 0..table.columns.len() {
-        columns.push(merged_column(table, given, stored, &pairs, at, rules)?);
-    }
+    let pairing = Pairing::new(table, given, stored, rules)?;
+    let columns = (0..table.columns.len()).map(|at| pairing.merged_column(&pairs, at)).collect::<Result<_>>()?;
     RecordBatch::try_new(stored.schema(), columns).map_err(|error| Error::internal(error.to_string()))
 }
 
-fn merged_column(
-    table: &TableSchema,
-    given: &Given,
-    stored: &RecordBatch,
-    pairs: &[(usize, usize)],
-    at: usize,
-    rules: &Rules,
-) -> Result<ArrayRef> {
-    let own = managed(table, stored, pairs, at, rules.now)?;
-    // A time that DataFlow keeps may be given too; a row that was deleted comes back to life.
-    let mut indices = Vec::with_capacity(pairs.len());
-    for (new, &(row, stored_row)) in pairs.iter().enumerate() {
-        indices.push(match takes(table, given, row, stored, stored_row, at, rules)? {
-            true => (0, row),
-            false if own.is_some() => (2, new),
-            false => (1, stored_row),
-        });
-    }
-    let placeholder = stored.column(at);
-    let sources: [&dyn Array; 3] =
-        [given.batch.column(at), stored.column(at), own.as_ref().map_or(placeholder.as_ref(), |own| own.as_ref())];
-    interleave(&sources, &indices).map_err(|error| Error::internal(error.to_string()))
-}
-
-/// What DataFlow itself writes into a column of the updated rows.
-fn managed(
-    table: &TableSchema,
-    stored: &RecordBatch,
-    pairs: &[(usize, usize)],
-    at: usize,
-    now: i64,
-) -> Result<Option<ArrayRef>> {
-    use arrow_array::cast::AsArray;
-    use arrow_array::types::Int64Type;
-    let column = &table.columns[at];
-    Ok(match column.role {
-        Role::Field | Role::CreatedAt => None,
-        Role::Version => {
-            let versions = stored.column(at).as_primitive::<Int64Type>();
-            let next: Int64Array = pairs.iter().map(|(_, row)| versions.value(*row).checked_add(1)).collect();
-            Some(std::sync::Arc::new(next))
-        }
-        Role::UpdatedAt => {
-            let times = TimestampMicrosecondArray::from(vec![now; pairs.len()]);
-            Some(std::sync::Arc::new(times.with_data_type(column.ty.arrow())))
-        }
-        Role::DeletedAt => Some(arrow_array::new_null_array(&column.ty.arrow(), pairs.len())),
-    })
+/// The columns of stored rows that are looked at: by which they are found, compared, kept and checked.
+pub fn met_columns(table: &TableSchema, given: &Given, rules: &Rules) -> Vec<usize> {
+    let checked: Vec<usize> = table.checks.iter().flat_map(|check| check.filter.columns()).collect();
+    let met = |at: &usize| {
+        let named = [&table.key, &rules.target, &checked].iter().any(|columns| columns.contains(at));
+        named || table.columns[*at].role != Role::Field || !given.lacks(*at)
+    };
+    (0..table.columns.len()).filter(met).collect()
 }
 
 /// The columns in which updated rows may differ from the stored ones.

@@ -162,14 +162,19 @@ impl Given {
 
     /// Some of the rows, in the order of `rows`.
     pub fn take(&self, rows: &[usize]) -> Result<Self> {
-        let indices: UInt64Array = rows.iter().map(|&row| row as u64).collect();
-        let batch = take_record_batch(&self.batch, &indices).map_err(|error| Error::internal(error.to_string()))?;
+        let batch = take_rows(&self.batch, rows)?;
         let column = |present: &Presence| match present {
             Presence::Rows(bits) => Presence::Rows(rows.iter().map(|&row| bits.value(row)).collect()),
             whole => whole.clone(),
         };
         Ok(Given { batch, present: self.present.iter().map(column).collect() })
     }
+}
+
+/// Some rows of a batch, in the order of `rows`.
+pub fn take_rows(batch: &RecordBatch, rows: &[usize]) -> Result<RecordBatch> {
+    let indices: UInt64Array = rows.iter().map(|&row| row as u64).collect();
+    take_record_batch(batch, &indices).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// The array with `value` in place of null.

@@ -1,9 +1,12 @@
 //! A filter as the condition of a statement, or as SQL text of its own.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use super::Dialect;
+use arrow_array::ArrayRef;
+
 use super::statement::{Param, ParamValue, Writer};
+use super::{Dialect, RowsForm};
 use crate::error::Result;
 use crate::filter::{Filter, Found, JsonKey};
 use crate::schema::TableSchema;
@@ -115,7 +118,7 @@ impl Writer<'_> {
     pub(super) fn list(&mut self, name: &str, ty: &LogicalType, values: &[Value<'static>]) -> Result<()> {
         if values.is_empty() {
             self.sql.push_str("1 = 0");
-        } else if self.dialect.array_parameters() && !self.literals {
+        } else if self.dialect.rows_form() == RowsForm::Arrays && !self.literals {
             self.params.push(Param { ty: ty.clone(), value: ParamValue::Many(values.to_vec()) });
             let _ = write!(self.sql, "{name} = ANY({})", self.dialect.placeholder(self.params.len(), ty));
         } else {
@@ -143,6 +146,12 @@ impl Writer<'_> {
 
     fn placeholder(&mut self, ty: &LogicalType, value: Value<'static>) -> String {
         self.params.push(Param { ty: ty.clone(), value: ParamValue::One(value) });
+        self.dialect.placeholder(self.params.len(), ty)
+    }
+
+    /// The placeholder of a new array parameter.
+    pub(super) fn array(&mut self, ty: &LogicalType, column: &ArrayRef) -> String {
+        self.params.push(Param { ty: ty.clone(), value: ParamValue::Column(Arc::clone(column)) });
         self.dialect.placeholder(self.params.len(), ty)
     }
 }

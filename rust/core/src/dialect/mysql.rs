@@ -1,8 +1,8 @@
 //! MariaDB 10.11 and MySQL 8.
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, SchemaLock, ascii,
-    decimal_text, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
+    ascii, decimal_text, list_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Like, Pattern, Regex, Token};
@@ -110,8 +110,8 @@ impl Dialect for Mysql {
         }
     }
 
-    fn array_parameters(&self) -> bool {
-        false
+    fn rows_form(&self) -> RowsForm {
+        RowsForm::Parameters
     }
 
     fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String> {

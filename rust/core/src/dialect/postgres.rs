@@ -1,8 +1,8 @@
 //! PostgreSQL 15 and newer.
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, SchemaLock, ascii,
-    decimal_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
+    ascii, decimal_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{JsonKey, Pattern};
@@ -50,8 +50,8 @@ impl Dialect for Postgres {
         format!("${number}")
     }
 
-    fn array_parameters(&self) -> bool {
-        true
+    fn rows_form(&self) -> RowsForm {
+        RowsForm::Arrays
     }
 
     fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String> {
@@ -215,8 +215,14 @@ impl Dialect for Postgres {
         " FOR UPDATE"
     }
 
+    /// Without them a list of 10,000 keys can be compared with every row of the table, time and again. A scan that has
+    /// no other way is still planned, at a cost that would call for compilation.
+    fn by_key_only(&self) -> Option<&'static str> {
+        Some("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off")
+    }
+
     fn put_form(&self) -> PutForm {
-        PutForm::FromValues
+        PutForm::FromRows
     }
 
     fn columns_query(&self, namespace: Option<&str>) -> String {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use arrow_array::RecordBatch;
 
+use super::RowsForm;
 use super::statement::Writer;
 use crate::batch::cell;
 use crate::error::{Error, Result};
@@ -52,13 +53,21 @@ impl Writer<'_> {
         if columns.len() != keys.num_columns() || columns.is_empty() {
             return Err(Error::internal("keys that are not in the columns they are compared with"));
         }
+        let names: Vec<_> = table.names(columns).into_iter().map(|name| self.dialect.quote(name)).collect();
+        if self.dialect.rows_form() == RowsForm::Arrays {
+            let types = columns.iter().map(|&column| &table.columns[column].ty);
+            let arrays: Vec<_> = types.zip(keys.columns()).map(|(ty, array)| self.array(ty, array)).collect();
+            let _ = match &names[..] {
+                [name] => write!(self.sql, "{name} = ANY({})", arrays[0]),
+                _ => write!(self.sql, "({}) IN (SELECT * FROM unnest({}))", names.join(", "), arrays.join(", ")),
+            };
+            return Ok(());
+        }
         if let [column] = *columns {
             let ty = &table.columns[column].ty;
             let values = (0..keys.num_rows()).map(|row| Ok(cell(ty, keys.column(0), row)?.into_owned()));
-            let name = self.dialect.quote(&table.columns[column].name);
-            return self.list(&name, ty, &values.collect::<Result<Vec<_>>>()?);
+            return self.list(&names[0], ty, &values.collect::<Result<Vec<_>>>()?);
         }
-        let names: Vec<_> = table.names(columns).into_iter().map(|name| self.dialect.quote(name)).collect();
         let mut rows = Vec::with_capacity(keys.num_rows());
         let sql = std::mem::take(&mut self.sql);
         for row in 0..keys.num_rows() {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, SchemaLock, ascii,
-    list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
+    ascii, list_text,
 };
 use crate::error::Result;
 use crate::filter::Pattern;
@@ -47,8 +47,8 @@ impl Dialect for Sqlite {
         format!("?{number}")
     }
 
-    fn array_parameters(&self) -> bool {
-        false
+    fn rows_form(&self) -> RowsForm {
+        RowsForm::Parameters
     }
 
     fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String> {

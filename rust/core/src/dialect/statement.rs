@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 
 use super::Dialect;
 use super::staged::STAGING;
@@ -28,6 +28,8 @@ pub enum ParamValue {
     One(Value<'static>),
     /// One array parameter.
     Many(Vec<Value<'static>>),
+    /// One array parameter with the values of a column.
+    Column(ArrayRef),
 }
 
 /// A column of the result.

@@ -247,9 +247,9 @@ fn writes_are_written_in_each_dialect() {
     let expected = [
         [
             "/* Order.update */ UPDATE \"sales\".\"order\" SET \"sku\" = $1, \"product_id\" = \"product_id\" + 1 \
-             WHERE \"deleted_at\" IS NULL AND (\"region\", \"no\") IN (VALUES ($2, $3), ($4, $5))",
-            "/* Order.delete */ DELETE FROM \"sales\".\"order\" WHERE (\"region\", \"no\") IN (VALUES ($1, $2), ($3, $4))",
-            "/* Order.update */ UPDATE \"sales\".\"order\" AS t SET \"sku\" = v.\"sku\" FROM (VALUES ($1, $2, $3), ($4, $5, $6)) \
+             WHERE \"deleted_at\" IS NULL AND (\"region\", \"no\") IN (SELECT * FROM unnest($2, $3))",
+            "/* Order.delete */ DELETE FROM \"sales\".\"order\" WHERE (\"region\", \"no\") IN (SELECT * FROM unnest($1, $2))",
+            "/* Order.update */ UPDATE \"sales\".\"order\" AS t SET \"sku\" = v.\"sku\" FROM unnest($1, $2, $3) \
              AS v (\"region\", \"no\", \"sku\") WHERE t.\"region\" = v.\"region\" AND t.\"no\" = v.\"no\"",
         ],
         [

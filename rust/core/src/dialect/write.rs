@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field};
 
 use super::statement::{Returned, Statement, Writer};
-use super::{Dialect, PutForm};
+use super::{Dialect, PutForm, RowsForm};
 use crate::error::{Error, Result};
 use crate::plan::{Assignment, Plan, ScopedPlan};
 use crate::schema::TableSchema;
@@ -56,15 +57,15 @@ impl Statement {
                 writer.set_list(" ON DUPLICATE KEY UPDATE ", &set, |name| format!("VALUES({name})"));
                 batch.clone()
             }
-            PutForm::FromValues => {
+            PutForm::FromRows => {
                 let columns: Vec<&str> = key.iter().chain(&set).copied().collect();
+                let batch = project(batch, &columns)?;
                 let _ = write!(writer.sql, "UPDATE {} AS t", dialect.qualified_table(table));
                 writer.set_list(" SET ", &set, |name| format!("v.{name}"));
-                writer.sql.push_str(" FROM (VALUES ");
-                writer.row_values(columns.len(), rows);
-                let _ = write!(writer.sql, ") AS v ({})", writer.names(&columns).join(", "));
+                let bound = writer.table_of(&batch, rows)?;
+                let _ = write!(writer.sql, " AS v ({})", writer.names(&columns).join(", "));
                 writer.equal_keys(&key, |name| format!("v.{name}"));
-                project(batch, &columns)?
+                return Ok(Statement { rows: bound, tenant: None, ..writer.finish(Vec::new()) });
             }
             PutForm::Stepped => {
                 let _ = write!(writer.sql, "UPDATE {} AS t", dialect.qualified_table(table));
@@ -112,6 +113,13 @@ impl Statement {
     }
 }
 
+/// Whether a statement takes the rows as an array for each column: PostgreSQL has no arrays of lists that differ in
+/// length.
+pub fn takes_arrays(dialect: &dyn Dialect, batch: &RecordBatch) -> bool {
+    let list = |field: &Arc<Field>| matches!(field.data_type(), DataType::List(_));
+    dialect.rows_form() == RowsForm::Arrays && !batch.schema_ref().fields().iter().any(list)
+}
+
 fn project(batch: &RecordBatch, names: &[&str]) -> Result<RecordBatch> {
     let schema = batch.schema_ref();
     let at = names.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>();
@@ -145,6 +153,22 @@ impl Writer<'_> {
             }
             self.sql.push(')');
         }
+    }
+
+    /// The rows as a table expression; returns what is bound row by row.
+    fn table_of(&mut self, batch: &RecordBatch, rows: usize) -> Result<Option<RecordBatch>> {
+        if takes_arrays(self.dialect, batch) {
+            let mut arrays = Vec::with_capacity(batch.num_columns());
+            for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+                arrays.push(self.array(&LogicalType::of_field(field)?, column));
+            }
+            let _ = write!(self.sql, " FROM unnest({})", arrays.join(", "));
+            return Ok(None);
+        }
+        self.sql.push_str(" FROM (VALUES ");
+        self.row_values(batch.num_columns(), rows);
+        self.sql.push(')');
+        Ok(Some(batch.clone()))
     }
 
     pub(super) fn set_list(&mut self, word: &str, set: &[&str], mut value: impl FnMut(&str) -> String) {

@@ -31,9 +31,9 @@ fn rules(on_missing: OnMissing) -> Rules {
 }
 
 fn fates(table: &Arc<TableSchema>, given: &Given, stored: &RecordBatch, rules: &Rules) -> Result<Vec<Fate>> {
-    let keys = keys_of(table, &rules.target, &given.batch)?;
+    let keys = Keys::of(table, &rules.target, &given.batch)?;
     let goes = deduplicate(&keys, rules.duplicates, 0)?;
-    decide(table, given, &keys, &goes, &vec![None; keys.len()], stored, rules)
+    decide(table, given, &keys, &goes, &vec![None; keys.rows()], stored, rules)
 }
 
 #[test]
@@ -73,8 +73,9 @@ fn an_absent_value_leaves_the_stored_one_and_null_clears_it() {
 
 #[test]
 fn duplicates_are_refused_or_one_of_them_goes() {
-    let key = |byte: u8| Some(vec![byte]);
-    let keys = [key(1), None, key(1), key(2), key(1), None];
+    let table = Arc::new(product(false));
+    let rows = [Some(1), None, Some(1), Some(2), Some(1), None].map(|id| (id, None, None));
+    let keys = Keys::of(&table, &[0], &given(&table, &rows).batch).unwrap();
     let error = deduplicate(&keys, Duplicates::Refuse, 0).unwrap_err();
     assert_eq!((error.kind(), error.detail().path.as_deref()), (ErrorKind::DuplicateRow, Some("[2]")));
     assert_eq!(deduplicate(&keys, Duplicates::First, 0).unwrap(), [0, 1, 0, 3, 0, 5]);

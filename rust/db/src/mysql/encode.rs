@@ -31,7 +31,7 @@ pub(super) fn encoded_len(values: &[Wire]) -> u64 {
 fn encode_param(param: &Param) -> Result<Wire> {
     match &param.value {
         ParamValue::One(value) => encode_value(&param.ty, value),
-        ParamValue::Many(_) => Err(Error::internal("MariaDB has no array parameters")),
+        ParamValue::Many(_) | ParamValue::Column(_) => Err(Error::internal("MariaDB has no array parameters")),
     }
 }
 

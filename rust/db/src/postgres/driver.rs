@@ -15,7 +15,7 @@ use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::decode::{Field, append};
-use super::encode::{encode_array, encode_rows, encode_value};
+use super::encode::{encode_array, encode_column, encode_rows, encode_value};
 use super::error::{is_stale_statement, lost, translate};
 use super::wire_type::{array_type, wire_type};
 use crate::copy::copy_stream;
@@ -102,17 +102,41 @@ impl PostgresDriver {
         params: &[Encoded],
         types: &[Type],
     ) -> std::result::Result<RowStream, tokio_postgres::Error> {
-        let Some(prepared) = &mut self.prepared else {
-            return self.client.query_typed_raw(sql, params.iter().zip(types.iter().cloned())).await;
-        };
-        if !prepared.contains_key(sql) {
-            if prepared.len() >= STATEMENT_CACHE {
-                prepared.clear();
-            }
-            let statement = self.client.prepare_typed(sql, types).await?;
-            prepared.insert(sql.to_owned(), statement);
+        match self.prepare(sql, types).await? {
+            None => self.client.query_typed_raw(sql, params.iter().zip(types.iter().cloned())).await,
+            Some(statement) => self.client.query_raw(&statement, params).await,
         }
-        self.client.query_raw(&prepared[sql], params).await
+    }
+
+    /// The statement as it is kept prepared; None where none is kept.
+    async fn prepare(
+        &mut self,
+        sql: &str,
+        types: &[Type],
+    ) -> std::result::Result<Option<tokio_postgres::Statement>, tokio_postgres::Error> {
+        let Some(prepared) = &mut self.prepared else {
+            return Ok(None);
+        };
+        if let Some(statement) = prepared.get(sql) {
+            return Ok(Some(statement.clone()));
+        }
+        if prepared.len() >= STATEMENT_CACHE {
+            prepared.clear();
+        }
+        let statement = self.client.prepare_typed(sql, types).await?;
+        prepared.insert(sql.to_owned(), statement.clone());
+        Ok(Some(statement))
+    }
+
+    /// A COPY that was prepared before begins a round trip earlier.
+    async fn begin_copy(
+        &mut self,
+        sql: &str,
+    ) -> std::result::Result<tokio_postgres::CopyInSink<Bytes>, tokio_postgres::Error> {
+        match self.prepare(sql, &[]).await? {
+            None => self.client.copy_in(sql).await,
+            Some(statement) => self.client.copy_in(&statement).await,
+        }
     }
 }
 
@@ -145,13 +169,14 @@ fn encode_param(param: &Param) -> Result<Option<BytesMut>> {
     match &param.value {
         ParamValue::One(value) => encode_value(&param.ty, value),
         ParamValue::Many(values) => encode_array(&param.ty, values).map(Some),
+        ParamValue::Column(column) => encode_column(&param.ty, column.as_ref()).map(Some),
     }
 }
 
 fn param_type(param: &Param) -> Type {
     match param.value {
         ParamValue::One(_) => wire_type(&param.ty),
-        ParamValue::Many(_) => array_type(&wire_type(&param.ty)),
+        ParamValue::Many(_) | ParamValue::Column(_) => array_type(&wire_type(&param.ty)),
     }
 }
 
@@ -165,7 +190,7 @@ impl Driver for PostgresDriver {
 
     fn copy_in<'a>(&'a mut self, statement: &'a Statement, chunks: Chunks) -> BoxFuture<'a, Result<Reply>> {
         Box::pin(async move {
-            let sink = match self.client.copy_in::<_, Bytes>(statement.sql.as_str()).await {
+            let sink = match self.begin_copy(&statement.sql).await {
                 Ok(sink) => sink,
                 Err(error) => {
                     self.out_of_step = true;

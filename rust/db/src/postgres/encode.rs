@@ -279,6 +279,16 @@ pub(super) fn encode_array(item: &LogicalType, values: &[Value<'_>]) -> Result<B
     Ok(out)
 }
 
+/// An array of the values of a column, whose type is no list.
+pub(super) fn encode_column(ty: &LogicalType, column: &dyn Array) -> Result<BytesMut> {
+    let field = ty.field("item", true);
+    let items = FieldEncoder::new(&field, column)?;
+    let mut out = BytesMut::with_capacity(20 + 12 * column.len());
+    put_array_header(&mut out, wire_type(ty).oid(), column.len())?;
+    (0..column.len()).try_for_each(|row| items.put(row, &mut out))?;
+    Ok(out)
+}
+
 /// The values of a batch row by row, each without its length; `None` for null.
 pub(super) fn encode_rows(batch: &RecordBatch) -> Result<Vec<Option<BytesMut>>> {
     let fields = copy_encoders(batch)?;

@@ -25,7 +25,9 @@ pub(super) fn bind_params<'v>(execution: &mut Execution<'_, '_, 'v>, params: &'v
     for (at, param) in params.iter().enumerate() {
         match &param.value {
             ParamValue::One(value) => bind_value(execution, at, &param.ty, value)?,
-            ParamValue::Many(_) => return Err(Error::internal("SQLite has no array parameters")),
+            ParamValue::Many(_) | ParamValue::Column(_) => {
+                return Err(Error::internal("SQLite has no array parameters"));
+            }
         }
     }
     Ok(())

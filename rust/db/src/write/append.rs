@@ -224,12 +224,8 @@ impl Writer<'_> {
             return vec![batch.clone()];
         }
         let most = (self.dialect.max_parameters() / batch.num_columns().max(1)).clamp(1, MULTI_ROW);
-        let pieces = (0..batch.num_rows()).step_by(most).map(|at| batch.slice(at, most.min(batch.num_rows() - at)));
-        match self.db.max_statement_bytes() {
-            None => pieces.collect(),
-            // Half of it: a value may be a little longer on the wire than in memory.
-            Some(bytes) => pieces.flat_map(|piece| split_by_bytes(piece, bytes / 2)).collect(),
-        }
+        // Half of it: a value may be a little longer on the wire than in memory.
+        pieces(batch, most, self.db.max_statement_bytes().map(|bytes| bytes / 2))
     }
 
     /// The rows written into the text of one statement.
@@ -259,6 +255,15 @@ impl Writer<'_> {
             stored.push(with_keys(table, &piece, keys)?);
         }
         Ok(rows)
+    }
+}
+
+/// The batch in pieces of at most `rows` rows and about `bytes` bytes.
+pub(super) fn pieces(batch: &RecordBatch, rows: usize, bytes: Option<u64>) -> Vec<RecordBatch> {
+    let pieces = (0..batch.num_rows()).step_by(rows).map(|at| batch.slice(at, rows.min(batch.num_rows() - at)));
+    match bytes {
+        None => pieces.collect(),
+        Some(bytes) => pieces.flat_map(|piece| split_by_bytes(piece, bytes)).collect(),
     }
 }
 

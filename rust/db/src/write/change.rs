@@ -1,22 +1,21 @@
 //! Writes that change or remove stored rows, and removals by key.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_select::concat::concat_batches;
-use dataflow_core::batch::{Given, cell};
+use dataflow_core::batch::{Given, take_rows};
 use dataflow_core::dialect::Statement;
-use dataflow_core::merge::{Duplicates, Fate, Key, deduplicate, keys_of, stale};
-use dataflow_core::plan::{Assignment, Plan, ReadPlan, ScopedPlan, Selection};
+use dataflow_core::merge::{Cells, Duplicates, Fate, Keys, deduplicate, stale};
+use dataflow_core::plan::{Assignment, Plan, ScopedPlan, Selection};
 use dataflow_core::schema::{ColumnSchema, Role, TableSchema};
 use dataflow_core::value::Value;
 use dataflow_core::{Error, Result};
 
 use super::append::whole_schema;
-use super::counts::Changed;
+use super::counts::{Changed, TOLD_KEYS};
 use super::load::{Part, repeats};
-use super::merge::{FIND_ROWS, check_keys};
+use super::merge::check_keys;
 use super::returned::{Found, told_nothing};
 use super::{Counts, Rows, Write, Writer, Written};
 use crate::session::{Effect, Session};
@@ -72,7 +71,7 @@ impl Writer<'_> {
         let DeleteRows { rows, hard, return_rows, part } = write;
         let given = rows.whole(&self.table)?;
         check_keys(&self.table, &given)?;
-        let keys = keys_of(&self.table, &self.table.key, &given.batch)?;
+        let keys = Keys::of(&self.table, &self.table.key, &given.batch)?;
         let goes = deduplicate(&keys, Duplicates::First, 0)?;
         let repeats = repeats(part, &keys, Duplicates::First)?;
         let fate = |row: usize| match repeats[row] {
@@ -81,13 +80,21 @@ impl Writer<'_> {
             None => Fate::Missing,
         };
         let mut fates: Vec<Fate> = (0..given.rows()).map(fate).collect();
-        let mut going: Vec<usize> = (0..given.rows()).filter(|&row| fates[row] == Fate::Missing).collect();
-        going.sort_unstable_by(|&a, &b| keys[a].cmp(&keys[b]));
+        let going: Vec<usize> = keys.order().iter().copied().filter(|&row| fates[row] == Fate::Missing).collect();
+        let version = self.table.role(Role::Version).filter(|&at| !given.lacks(at));
+        // Nothing is compared or given back, and so many keys are not told: the rows need not be read.
+        if !return_rows && version.is_none() && going.len() > TOLD_KEYS && self.reaches_by_key() {
+            return self.delete_unread(session, &given, &going, hard).await;
+        }
+        let columns: Vec<usize> = match return_rows {
+            true => (0..self.table.columns.len()).collect(),
+            false => self.table.key.iter().copied().chain(version).collect(),
+        };
         let (mut found, mut before) = (Vec::new(), 0);
-        for piece in going.chunks(FIND_ROWS) {
-            let wanted = self.key_list(&given.take(piece)?.batch)?;
-            let stored = self.find_to_delete(session, wanted, hard, return_rows).await?;
-            self.meet_to_delete(&given, &keys, piece, &stored, |row, at| {
+        for piece in going.chunks(self.most_keys()) {
+            let wanted = self.key_list(&take_rows(&given.batch, piece)?)?;
+            let stored = self.find_columns(session, &columns, wanted, hard).await?;
+            self.meet_to_delete(&given.take(piece)?, piece, &stored, |row, at| {
                 fates[row] = Fate::Delete { stored: before + at };
             })?;
             self.remove_found(session, &stored, hard).await?;
@@ -110,44 +117,50 @@ impl Writer<'_> {
             .told(written, &fates, first)
     }
 
-    /// Rows to be deleted, locked: all of them where they are given back, else what a row is known by.
-    async fn find_to_delete(
+    async fn delete_unread(
         &self,
         session: &mut Session,
-        selection: Selection,
-        include_deleted: bool,
-        return_rows: bool,
-    ) -> Result<RecordBatch> {
-        let (table, order) = (Arc::clone(&self.table), self.key_order());
-        let known_by = || self.table.key.iter().copied().chain(self.table.role(Role::Version)).collect();
-        let columns = (!return_rows).then(known_by);
-        let read = ReadPlan { table, columns, selection, order, limit: None, offset: 0, include_deleted, lock: true };
-        self.read_plan(session, read).await
+        given: &Given,
+        going: &[usize],
+        hard: bool,
+    ) -> Result<Written> {
+        let mut counts = Counts { duplicate: (given.rows() - going.len()) as u64, ..Counts::default() };
+        for piece in going.chunks(self.most_keys()) {
+            let wanted = self.key_list(&take_rows(&given.batch, piece)?)?;
+            let deleted = self.remove(session, wanted, hard).await?;
+            counts.deleted += deleted;
+            counts.missing += piece.len() as u64 - deleted;
+        }
+        self.deleted(counts, None)
     }
 
-    /// Tells which of the given rows are there: their numbers, and those of the stored rows. A row that gives its
-    /// version is deleted only as that.
+    /// Tells which of the given rows are there: their numbers in the data, which are `rows`, and those of the stored
+    /// rows. A row that gives its version is deleted only as that.
     fn meet_to_delete(
         &self,
         given: &Given,
-        keys: &[Option<Key>],
         rows: &[usize],
         stored: &RecordBatch,
         mut met: impl FnMut(usize, usize),
     ) -> Result<()> {
-        let version = self.table.role(Role::Version).map(|at| (at, &self.table.columns[at]));
-        let found = keys_of(&self.table, &self.table.key, stored)?;
-        let by_key: HashMap<_, usize> = found.iter().enumerate().map(|(at, key)| (key, at)).collect();
-        for &row in rows {
-            let Some(&at) = by_key.get(&keys[row]) else { continue };
-            if let Some((column, ColumnSchema { ty, name, .. })) = version.filter(|(at, _)| given.is_given(*at, row)) {
-                let wanted = cell(ty, given.batch.column(column), row)?;
-                let array = stored.column_by_name(name).ok_or_else(|| Error::internal("a row without its version"))?;
-                if !cell(ty, array, at)?.same(&wanted) {
-                    return Err(stale(&self.table).path(format!("data[{row}].{name}")));
-                }
+        let keys = |batch| Keys::of(&self.table, &self.table.key, batch);
+        let at = keys(&given.batch)?.find_in(&keys(stored)?);
+        let version = match self.table.role(Role::Version).filter(|&at| !given.lacks(at)) {
+            None => None,
+            Some(at) => {
+                let ColumnSchema { ty, name, .. } = &self.table.columns[at];
+                Some((at, name, Cells::new(ty, given.batch.column(at), stored.column(at))?))
             }
-            met(row, at);
+        };
+        for (row, stored) in at.into_iter().enumerate() {
+            let Some(stored) = stored else { continue };
+            if let Some((at, name, versions)) = &version
+                && given.is_given(*at, row)
+                && versions.differ(row, stored)?
+            {
+                return Err(stale(&self.table).path(format!("data[{}].{name}", rows[row])));
+            }
+            met(rows[row], stored);
         }
         Ok(())
     }
@@ -170,13 +183,31 @@ impl Writer<'_> {
         if stored.num_rows() == 0 {
             return Ok(0);
         }
-        let scoped = self.removal(self.key_list(stored)?, hard)?;
-        let statement = self.removal_statement(&scoped)?;
-        let removed = self.send(session, &scoped, &statement, Effect::Nothing).await?.affected;
+        let removed = self.remove(session, self.key_list(stored)?, hard).await?;
         if removed != stored.num_rows() as u64 {
             return Err(Error::internal("a row that was locked is gone"));
         }
         Ok(removed)
+    }
+
+    /// As [`Self::remove_found`], however many they are.
+    pub(super) async fn remove_all_found(&self, session: &mut Session, stored: &RecordBatch, hard: bool) -> Result<()> {
+        let (rows, most) = (stored.num_rows(), self.most_keys());
+        for at in (0..rows).step_by(most) {
+            self.remove_found(session, &stored.slice(at, most.min(rows - at)), hard).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, session: &mut Session, selection: Selection, hard: bool) -> Result<u64> {
+        let scoped = self.removal(selection, hard)?;
+        let statement = self.removal_statement(&scoped)?;
+        Ok(self.send(session, &scoped, &statement, Effect::Nothing).await?.affected)
+    }
+
+    /// Whether one statement reaches the rows of a list of keys in the order of the keys, and so locks them in it.
+    fn reaches_by_key(&self) -> bool {
+        self.many && !self.nested && self.dialect.by_key_only().is_some() && self.table.key.len() == 1
     }
 
     /// A soft-deleted row stays, marked with the time.

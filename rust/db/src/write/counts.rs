@@ -14,7 +14,7 @@ use dataflow_core::{Error, Result};
 use super::{Writer, Written};
 
 /// Keys told with one event; more rows are told by their number only.
-const TOLD_KEYS: usize = 1_000;
+pub(super) const TOLD_KEYS: usize = 1_000;
 
 /// How many rows ended how; all but `matched` sum to the rows given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

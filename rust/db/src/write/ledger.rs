@@ -137,7 +137,7 @@ impl Writer<'_> {
     }
 
     async fn state_of(&self, session: &mut Session, entry: &Entry, lock: bool) -> Result<Option<State>> {
-        let stored = self.read(session, entry.selection(), None, false, lock).await?;
+        let stored = self.read(session, None, entry.selection(), None, false, lock).await?;
         Entry::state_in(&self.table, &stored)
     }
 }

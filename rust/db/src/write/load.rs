@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dataflow_core::merge::{Duplicates, Key, keys_of, same_key};
+use dataflow_core::merge::{Duplicates, Keys, same_key};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
 
@@ -43,7 +43,7 @@ struct Generated {
 }
 
 impl SeenKeys {
-    fn digest(&self, key: &Key) -> [u8; 12] {
+    fn digest(&self, key: &[u8]) -> [u8; 12] {
         let mut digest = [0; 12];
         digest[..8].copy_from_slice(&self.low.hash_one(key).to_le_bytes());
         digest[8..].copy_from_slice(&self.high.hash_one(key).to_le_bytes()[..4]);
@@ -51,7 +51,7 @@ impl SeenKeys {
     }
 
     /// Notes the key; returns the row of an earlier piece that had it.
-    fn note(&mut self, key: &Key, first: usize, row: usize) -> Result<Option<usize>> {
+    fn note(&mut self, key: &[u8], first: usize, row: usize) -> Result<Option<usize>> {
         let digest = self.digest(key);
         let number = u32::try_from(row).map_err(|_| {
             Error::new(ErrorKind::LimitExceeded, "an upsert or update from a stream has at most 2^32 rows")
@@ -75,10 +75,15 @@ impl Part {
     ///
     /// # Errors
     /// `DuplicateRow` at the first of them, where rows may not have the same key.
-    pub(super) fn repeats(&self, keys: &[Option<Key>], rule: Duplicates) -> Result<Vec<Option<usize>>> {
+    pub(super) fn repeats<'k>(
+        &self,
+        keys: impl Iterator<Item = Option<&'k [u8]>>,
+        rule: Duplicates,
+    ) -> Result<Vec<Option<usize>>> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut repeats = vec![None; keys.len()];
-        for (row, key) in keys.iter().enumerate() {
+        let mut repeats = Vec::new();
+        for (row, key) in keys.enumerate() {
+            repeats.push(None);
             let Some(key) = key else { continue };
             let before = seen.note(key, self.first, self.first + row)?;
             if let (Some(before), Duplicates::Refuse) = (before, rule) {
@@ -123,8 +128,8 @@ impl Write {
             }
             _ => return Ok(()),
         };
-        let keys = keys_of(table, columns, &rows.whole(table)?.batch)?;
-        part.repeats(&keys, Duplicates::First).map(drop)
+        let keys = Keys::of(table, columns, &rows.whole(table)?.batch)?;
+        part.repeats(keys.iter(), Duplicates::First).map(drop)
     }
 
     /// Two writes: one of the first `rows`, one of the others.
@@ -161,8 +166,8 @@ impl Write {
 }
 
 /// As [`Part::repeats`] for rows that may be all there are.
-pub(super) fn repeats(part: Option<&Part>, keys: &[Option<Key>], rule: Duplicates) -> Result<Vec<Option<usize>>> {
-    part.map_or_else(|| Ok(vec![None; keys.len()]), |part| part.repeats(keys, rule))
+pub(super) fn repeats(part: Option<&Part>, keys: &Keys, rule: Duplicates) -> Result<Vec<Option<usize>>> {
+    part.map_or_else(|| Ok(vec![None; keys.rows()]), |part| part.repeats(keys.iter(), rule))
 }
 
 #[cfg(test)]
@@ -173,24 +178,25 @@ mod tests {
         Part { first, seen: Arc::clone(seen) }
     }
 
-    fn keys(numbers: &[u8]) -> Vec<Option<Key>> {
-        numbers.iter().map(|&number| (number > 0).then(|| vec![number])).collect()
+    /// 0 stands for a row without key.
+    fn keys(numbers: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+        numbers.iter().map(|number| (*number > 0).then(|| std::slice::from_ref(number)))
     }
 
     #[test]
     fn a_key_of_an_earlier_piece_is_seen() {
         let seen = Arc::default();
-        let first = part(0, &seen).repeats(&keys(&[1, 2, 0]), Duplicates::First).unwrap();
+        let first = part(0, &seen).repeats(keys(&[1, 2, 0]), Duplicates::First).unwrap();
         assert_eq!(first, [None; 3]);
-        let second = part(3, &seen).repeats(&keys(&[0, 2, 3]), Duplicates::First).unwrap();
+        let second = part(3, &seen).repeats(keys(&[0, 2, 3]), Duplicates::First).unwrap();
         assert_eq!(second, [None, Some(1), None]);
     }
 
     #[test]
     fn both_rows_are_named() {
         let seen = Arc::default();
-        part(0, &seen).repeats(&keys(&[1, 2]), Duplicates::Refuse).unwrap();
-        let error = part(2, &seen).repeats(&keys(&[3, 2]), Duplicates::Refuse).unwrap_err();
+        part(0, &seen).repeats(keys(&[1, 2]), Duplicates::Refuse).unwrap();
+        let error = part(2, &seen).repeats(keys(&[3, 2]), Duplicates::Refuse).unwrap_err();
         assert_eq!(error.detail().path.as_deref(), Some("[1]"));
         assert_eq!(error.detail().message, "rows 1 and 3 of the data have the same key");
     }
@@ -199,7 +205,7 @@ mod tests {
     fn a_piece_that_is_run_again_does_not_meet_itself() {
         let seen = Arc::default();
         for _ in 0..2 {
-            assert_eq!(part(5, &seen).repeats(&keys(&[1, 2]), Duplicates::First).unwrap(), [None; 2]);
+            assert_eq!(part(5, &seen).repeats(keys(&[1, 2]), Duplicates::First).unwrap(), [None; 2]);
         }
     }
 }

@@ -15,7 +15,6 @@ use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 
 use super::counts::Changed;
-use super::merge::FIND_ROWS;
 use super::returned::Found;
 use super::{Counts, Writer, Written};
 use crate::session::{Effect, Session};
@@ -152,9 +151,7 @@ impl Writer<'_> {
     ) -> Result<Written> {
         let rows = stored.num_rows();
         check_affected(rows as u64, max_affected)?;
-        for at in (0..rows).step_by(FIND_ROWS) {
-            self.remove_found(session, &stored.slice(at, FIND_ROWS.min(rows - at)), hard).await?;
-        }
+        self.remove_all_found(session, stored, hard).await?;
         let fates: Vec<Fate> = (0..rows).map(|stored| Fate::Delete { stored }).collect();
         let counts = Counts { matched: rows as u64, ..Counts::of(&fates) };
         let none = stored.slice(0, 0);

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
-use dataflow_core::batch::{Given, cell, check_rows};
-use dataflow_core::dialect::Statement;
+use dataflow_core::batch::{Given, check_rows, take_rows};
+use dataflow_core::dialect::{PutForm, Statement, takes_arrays};
 use dataflow_core::merge::{
-    Fate, Key, OnMatch, OnMissing, Rules, changed_columns, decide, deduplicate, keys_of, merged,
+    Cells, Fate, Keys, OnMatch, OnMissing, Rules, changed_columns, decide, deduplicate, merged, met_columns,
 };
 use dataflow_core::plan::{Plan, Selection};
 use dataflow_core::schema::{Role, TableSchema};
 use dataflow_core::{Error, ErrorKind, Result};
 
-use super::append::{Append, whole_schema};
+use super::append::{Append, pieces};
 use super::counts::Changed;
+use super::form::{ARRAY_BYTES, ARRAY_ROWS, wide_schema};
 use super::load::repeats;
 use super::returned::{Found, told_nothing};
 use super::sync::Within;
@@ -22,8 +23,6 @@ use super::{Counts, Rows, Write, Writer, Written};
 use crate::execute::{Label, control, run};
 use crate::session::{Effect, Session};
 
-/// Keys looked up in one statement.
-pub(super) const FIND_ROWS: usize = 500;
 /// How often rows are decided anew because another writer inserted some of them meanwhile.
 const ATTEMPTS: usize = 5;
 const SAVEPOINT: &str = "dataflow_merge";
@@ -32,7 +31,7 @@ const SAVEPOINT: &str = "dataflow_merge";
 pub(super) struct Merge {
     given: Given,
     rules: Rules,
-    keys: Vec<Option<Key>>,
+    keys: Keys,
     goes: Vec<usize>,
     repeats: Vec<Option<usize>>,
     /// The number of the first row in the load.
@@ -63,7 +62,7 @@ impl Merge {
             (OnMissing::Insert, _) => check_target(table, &given, &rules)?,
             _ => check_keys(table, &given)?,
         }
-        let keys = keys_of(table, &rules.target, &given.batch)?;
+        let keys = Keys::of(table, &rules.target, &given.batch)?;
         let first = part.as_ref().map_or(0, |part| part.first);
         let goes = deduplicate(&keys, rules.duplicates, first).map_err(|error| error.within("data"))?;
         let repeats = repeats(part.as_ref(), &keys, rules.duplicates).map_err(|error| error.within("data"))?;
@@ -74,13 +73,17 @@ impl Merge {
     }
 
     /// By which every row given is found, where it has a value.
-    pub fn keys(&self) -> &[Option<Key>] {
+    pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
     /// The columns of the keys.
     pub fn target(&self) -> &[usize] {
         &self.rules.target
+    }
+
+    pub fn rows(&self) -> usize {
+        self.given.rows()
     }
 
     pub fn without_rows(&self, table: &TableSchema) -> Result<Option<Written>> {
@@ -90,9 +93,16 @@ impl Merge {
         }
     }
 
-    /// The rows that go, in the order given.
-    fn going(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.given.rows()).filter(|&row| self.goes[row] == row)
+    /// The rows that go and have a key, in the order of their keys.
+    fn keyed(&self) -> impl Iterator<Item = usize> + '_ {
+        self.keys.order().iter().copied().filter(|&row| self.goes[row] == row)
+    }
+
+    /// The rows to be inserted in the order of their keys, those without one first: two writers of the same rows then
+    /// wait for each other and do not deadlock.
+    fn inserts(&self, fates: &[Fate]) -> Vec<usize> {
+        let without_key = (0..fates.len()).filter(|&row| self.keys.get(row).is_none());
+        without_key.chain(self.keyed()).filter(|&row| fates[row] == Fate::Insert).collect()
     }
 }
 
@@ -130,7 +140,7 @@ impl Writer<'_> {
             let fates = fates.map_err(|error| error.within_rows("data"))?;
             let inserts = fates.contains(&Fate::Insert);
             // SQLite has one writer at a time: nobody comes between.
-            let races = inserts && !self.dialect.lock_rows().is_empty() && keys.iter().any(Option::is_some);
+            let races = inserts && !self.dialect.lock_rows().is_empty() && !keys.order().is_empty();
             if !races {
                 return self.write_fates(session, merge, &stored, &fates).await;
             }
@@ -140,7 +150,7 @@ impl Writer<'_> {
                     self.savepoint(session, "ROLLBACK TO SAVEPOINT", SAVEPOINT).await?;
                     let now = self.find_keys(session, merge).await?;
                     // The same rows as before: a mistake of the data, or a row that this transaction cannot see.
-                    if keys_of(&self.table, &rules.target, &now)? == keys_of(&self.table, &rules.target, &stored)? {
+                    if Keys::of(&self.table, &rules.target, &now)? == Keys::of(&self.table, &rules.target, &stored)? {
                         let unseen = self.snapshot && self.is_target(&error, rules);
                         return Err(if unseen { overtaken(&self.table, &error) } else { error });
                     }
@@ -149,7 +159,8 @@ impl Writer<'_> {
                     }
                 }
                 result => {
-                    if result.is_ok() {
+                    // A commit that follows releases it too.
+                    if result.is_ok() && self.nested {
                         self.savepoint(session, "RELEASE SAVEPOINT", SAVEPOINT).await?;
                     }
                     return result;
@@ -174,20 +185,25 @@ impl Writer<'_> {
 
     /// The stored rows that have one of the keys, locked.
     async fn find_keys(&self, session: &mut Session, merge: &Merge) -> Result<RecordBatch> {
-        let mut wanted: Vec<usize> = merge.going().filter(|&row| merge.keys[row].is_some()).collect();
-        wanted.sort_unstable_by(|&a, &b| merge.keys[a].cmp(&merge.keys[b]));
+        let wanted: Vec<usize> = merge.keyed().collect();
         let target = &merge.rules.target;
+        let given = merge.given.batch.project(target).map_err(|error| Error::internal(error.to_string()))?;
         // A deleted row still has its key, but its unique values are free.
         let include_deleted = *target == self.table.key && merge.rules.on_missing == OnMissing::Insert;
         if let Some(found) = self.find_staged(session, &merge.given, &wanted, target, include_deleted).await? {
             return Ok(found);
         }
-        let mut found = vec![RecordBatch::new_empty(whole_schema(&self.table).into())];
-        for rows in wanted.chunks(FIND_ROWS) {
-            let keys = merge.given.take(rows)?.batch.project(target);
-            let keys = keys.map_err(|error| Error::internal(error.to_string()))?;
+        // Some are put as whole rows.
+        let whole = merge.return_rows || self.dialect.put_form() == PutForm::OnDuplicateKey;
+        let columns = match whole {
+            true => (0..self.table.columns.len()).collect(),
+            false => met_columns(&self.table, &merge.given, &merge.rules),
+        };
+        let mut found = vec![RecordBatch::new_empty(wide_schema(&self.table))];
+        for rows in wanted.chunks(self.most_keys()) {
+            let keys = take_rows(&given, rows)?;
             let selection = Selection::Keyed { columns: target.clone(), keys };
-            found.push(self.find(session, selection, None, include_deleted).await?);
+            found.push(self.find_columns(session, &columns, selection, include_deleted).await?);
         }
         concat_batches(&found[0].schema(), &found).map_err(|error| Error::internal(error.to_string()))
     }
@@ -202,9 +218,7 @@ impl Writer<'_> {
         let Merge { given, rules, .. } = merge;
         let changed = merged(&self.table, given, stored, fates, rules)?;
         let updates: Vec<usize> = rows_with(fates, |fate| matches!(fate, Fate::Update { .. }));
-        // In the order of their keys: two writers of the same rows then wait for each other and do not deadlock.
-        let mut inserts: Vec<usize> = rows_with(fates, |fate| *fate == Fate::Insert);
-        inserts.sort_by(|&a, &b| merge.keys[a].cmp(&merge.keys[b]));
+        let inserts = merge.inserts(fates);
         let place = |error: Error, rows: &[usize]| error.renumbered(|row| rows[row]).within_rows("data");
         check_rows(&self.table, &changed).map_err(|error| place(error, &updates))?;
         let set = changed_columns(&self.table, given, stored, fates, rules);
@@ -252,10 +266,14 @@ impl Writer<'_> {
             Fate::Update { stored } => Some(*stored),
             _ => None,
         });
+        let cells = columns.into_iter().map(|at| {
+            let (changed, stored): (&dyn Array, &dyn Array) = (changed.column(at), stored.column(at));
+            Cells::new(&self.table.columns[at].ty, changed, stored)
+        });
+        let cells = cells.collect::<Result<Vec<_>>>()?;
         for (row, stored_row) in updates.enumerate() {
-            for &at in &columns {
-                let ty = &self.table.columns[at].ty;
-                if !cell(ty, changed.column(at), row)?.same(&cell(ty, stored.column(at), stored_row)?) {
+            for cells in &cells {
+                if cells.differ(row, stored_row)? {
                     return Ok(true);
                 }
             }
@@ -319,7 +337,12 @@ impl Writer<'_> {
         if self.put_staged(session, &scoped, batch).await? {
             return Ok(());
         }
-        for piece in self.statements(batch) {
+        let set = rows.project(set).map_err(|error| Error::internal(error.to_string()))?;
+        let pieces = match takes_arrays(self.dialect.as_ref(), &set) {
+            true => pieces(batch, ARRAY_ROWS, Some(ARRAY_BYTES)),
+            false => self.statements(batch),
+        };
+        for piece in pieces {
             let statement = Statement::put(self.dialect.as_ref(), &scoped, &piece, self.rows_in_text(&piece))?;
             let rows = piece.num_rows() as u64;
             let label = Label { rows: Some(rows), ..Label::new(&scoped, self.db.events()) };

@@ -3,6 +3,7 @@
 mod append;
 mod change;
 mod counts;
+mod form;
 mod generated;
 mod input;
 mod keys;
@@ -37,6 +38,7 @@ use tokio::time::Instant;
 use self::append::Append;
 use self::counts::Changed;
 pub use self::counts::Counts;
+use self::form::{MANY, widened};
 use self::ledger::Step;
 pub use self::load::{Part, SeenKeys};
 pub use self::rows::Rows;
@@ -45,7 +47,7 @@ pub use self::sync::Within;
 use crate::context::Context;
 use crate::database::{Database, Table};
 use crate::driver::{Access, BulkForm, Reply};
-use crate::execute::{Begin, Label, begin, begin_change, commit, rollback, run};
+use crate::execute::{Begin, Label, begin, begin_change, commit, control, rollback, run};
 use crate::fetch::prove_tenant;
 use crate::session::{Effect, GRACE, Limits, Session};
 
@@ -169,6 +171,8 @@ impl Database {
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
             step,
             part,
+            nested: context.transaction.is_some(),
+            many: job.rows_met() > MANY,
         };
         match &context.transaction {
             Some(transaction) => {
@@ -211,6 +215,15 @@ impl Job {
         }
     }
 
+    /// How many stored rows it may meet by their keys.
+    fn rows_met(&self) -> usize {
+        match self {
+            Job::Merge(merge) => merge.rows(),
+            Job::Change(Write::DeleteRows { rows, .. }) => rows.count(),
+            Job::Append(_) | Job::Change(_) => 0,
+        }
+    }
+
     /// What is written when there are no rows to write: nothing is asked of the server.
     fn without_rows(&self, table: &TableSchema) -> Result<Option<Written>> {
         match self {
@@ -236,6 +249,10 @@ struct Writer<'a> {
     step: Option<Step>,
     /// Where the rows are only some of what a load brings.
     part: Option<Part>,
+    /// Whether it is part of a transaction that goes on after it.
+    nested: bool,
+    /// Whether it meets so many stored rows that how they are reached matters.
+    many: bool,
 }
 
 impl Writer<'_> {
@@ -275,7 +292,7 @@ impl Writer<'_> {
                 return self.told(result, || append.expected());
             }
             Job::Append(_) => begin(session, self.dialect.as_ref(), &Begin::default(), &self.limits).await.map(drop),
-            _ => begin_change(session, self.dialect.as_ref(), &self.limits).await,
+            _ => self.begin_change(session).await,
         };
         let result = match result {
             Ok(()) => self.run(session, job, Effect::Nothing).await,
@@ -303,6 +320,15 @@ impl Writer<'_> {
     fn is_one_statement(&self, append: &Append) -> bool {
         let alone = self.step.is_none() && self.part.is_none();
         alone && append.is_one_statement(self.dialect.as_ref())
+    }
+
+    async fn begin_change(&self, session: &mut Session) -> Result<()> {
+        begin_change(session, self.dialect.as_ref(), &self.limits).await?;
+        if let Some(sql) = self.dialect.by_key_only().filter(|_| self.many) {
+            control(session, &Statement::unscoped(sql, "plans of this transaction"), Effect::Nothing, &self.limits)
+                .await?;
+        }
+        Ok(())
     }
 
     /// A unique violation under the model's own name of the constraint, whatever the database calls it.
@@ -383,13 +409,26 @@ impl Writer<'_> {
         limit: Option<u64>,
         include_deleted: bool,
     ) -> Result<RecordBatch> {
-        self.read(session, selection, limit, include_deleted, true).await
+        self.read(session, None, selection, limit, include_deleted, true).await
+    }
+
+    /// As [`Self::find`], with only some columns of the rows: the others come as null, each in its place.
+    async fn find_columns(
+        &self,
+        session: &mut Session,
+        columns: &[usize],
+        selection: Selection,
+        include_deleted: bool,
+    ) -> Result<RecordBatch> {
+        let found = self.read(session, Some(columns.to_vec()), selection, None, include_deleted, true).await?;
+        widened(&self.table, &found)
     }
 
     /// Rows in the order of their keys, locked or not.
     async fn read(
         &self,
         session: &mut Session,
+        columns: Option<Vec<usize>>,
         selection: Selection,
         limit: Option<u64>,
         include_deleted: bool,
@@ -398,18 +437,10 @@ impl Writer<'_> {
         let order = match selection {
             // They come in the order of the staged keys.
             Selection::Staged { .. } => Vec::new(),
-            _ => self.key_order(),
+            _ => self.table.key.iter().map(|&column| Order { column, descending: false }).collect(),
         };
         let table = Arc::clone(&self.table);
-        let read = ReadPlan { table, columns: None, selection, order, limit, offset: 0, include_deleted, lock };
-        self.read_plan(session, read).await
-    }
-
-    fn key_order(&self) -> Vec<Order> {
-        self.table.key.iter().map(|&column| Order { column, descending: false }).collect()
-    }
-
-    async fn read_plan(&self, session: &mut Session, read: ReadPlan) -> Result<RecordBatch> {
+        let read = ReadPlan { table, columns, selection, order, limit, offset: 0, include_deleted, lock };
         let scoped = self.scoped(Plan::Read(read))?;
         let statement = Statement::query(self.dialect.as_ref(), &scoped)?;
         let reply = self.send(session, &scoped, &statement, Effect::Nothing).await?;
