@@ -280,7 +280,7 @@ def test_stored_rows_come_back_where_they_are_asked_for(items: Nodes, operation:
         ("BulkDelete", {}, errors.UnfilteredWriteError, None),
         ("BulkDelete", {"keys": ["a"], "filter": {"qty": 1}}, errors.InvalidOptionError, "keys"),
         ("BulkDelete", {"keys": ["a"], "conditions": {"qty": 1}}, errors.InvalidOptionError, "keys"),
-        ("BulkDelete", {"keys": ["a"], "dry_run": True}, errors.InvalidOptionError, "dry_run"),
+        ("BulkDelete", {"keys": ["a"], "max_affected": 1}, errors.InvalidOptionError, "max_affected"),
         ("BulkDelete", {"filter": {"qyt": 1}}, errors.UnknownFieldError, "filter.qyt"),
         ("BulkDelete", {"data": ITEMS}, errors.UnknownParameterError, "node.data"),
         ("BulkDelete", {"filter": {"qty": 1}, "max_affected": -1}, errors.InvalidOptionError, "node.max_affected"),

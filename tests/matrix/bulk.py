@@ -174,3 +174,37 @@ BULK_UPSERT = Operation(
         ),
     ),
 )
+
+BULK_SYNC = Operation(
+    "bulk_sync",
+    "merge",
+    (
+        Form(
+            "key",
+            lambda table, job: table.bulk_sync(job, within=keyed(job)),
+            "counts",
+            "data[{row}].",
+            version="checked",
+        ),
+        Form(
+            "unique",
+            lambda table, job: table.bulk_sync(job, within=keyed(job), conflict_on="code"),
+            "counts",
+            "data[{row}].",
+            version="checked",
+        ),
+    ),
+    ((1, 4), (1, 2)),
+    frozenset({"read", "update", "append"}),
+    (
+        Mixed(
+            lambda table: table.bulk_sync(
+                [{"id": 1, "size": 50}, {"id": 4, "code": "d", "size": 50}], within={"id": {"$ne": 3}}
+            ),
+            {"inserted": 1, "updated": 1, "deleted": 1},
+            {1: 50, 3: 3, 4: 50},
+        ),
+        Mixed(lambda table: table.bulk_sync([], within={"size": {"$lt": 3}}), {"deleted": 2}, {3: 3}),
+    ),
+    noded=False,
+)

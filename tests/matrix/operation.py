@@ -81,6 +81,7 @@ class Operation:
         mixed: Calls whose rows end in different ways.
         one: Whether it is about one row, and an error where a filter finds more.
         flat: The form that only its node takes: the fields of the row beside the parameters.
+        noded: Whether it has a node.
         way: How it is called.
     """
 
@@ -96,6 +97,7 @@ class Operation:
     with_deleted: Callable[[Any, int], Any] | None = None
     one: bool = False
     flat: Form | None = None
+    noded: bool = True
     way: Way = "direct"
 
     @property

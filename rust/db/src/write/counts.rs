@@ -166,13 +166,14 @@ mod tests {
 
     #[test]
     fn counts_come_back_from_the_ledger() {
-        let counts = Counts::of([1, 2, 3, 4, 5, 6, 7, 8]);
+        let counts = Counts::from_values([1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(Counts::read(&counts.render().unwrap()).unwrap(), counts);
     }
 
     #[test]
     fn counts_are_added_and_taken_away_name_by_name() {
-        let (all, some) = (Counts::of([9, 8, 7, 6, 5, 4, 3, 2]), Counts::of([1, 2, 3, 4, 5, 3, 2, 1]));
+        let (all, some) =
+            (Counts::from_values([9, 8, 7, 6, 5, 4, 3, 2]), Counts::from_values([1, 2, 3, 4, 5, 3, 2, 1]));
         assert_eq!(all.since(some).and(some), all);
         assert_eq!((all.since(some).inserted, all.since(some).matched), (8, 1));
     }
