@@ -27,7 +27,7 @@ from dataflow.errors import DataFlowError
 from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Ref, Unique, auto, field
 from dataflow.model.register import register_type
 from dataflow.query.progress import LoadProgress
-from dataflow.query.result import BulkResult, Outcomes, Records, Rows
+from dataflow.query.result import BulkResult, Outcomes, Records, Reject, Rejects, Rows
 from dataflow.query.table import Table
 from dataflow.query.transaction import Transaction
 
@@ -73,6 +73,8 @@ __all__ = [
     "ReadNode",
     "Records",
     "Ref",
+    "Reject",
+    "Rejects",
     "Results",
     "Rows",
     "RunContext",

@@ -23,6 +23,8 @@ __all__ = [
     "__version__",
     "did_you_mean",
     "error_kinds",
+    "new_load_id",
+    "no_rejects",
     "register_class",
     "shutdown",
 ]
@@ -43,6 +45,12 @@ def register_class(cls: type[_T], encode: Callable[[_T], object]) -> None:
 
     Classes that are values themselves (int, date, Decimal, …) stay what they are.
     """
+
+def new_load_id() -> str:
+    """A name for a load that has none: a UUID of version 7."""
+
+def no_rejects() -> Batch:
+    """The rejects of a write in which no row may be refused."""
 
 def shutdown() -> None:
     """Ends all work in flight; called at interpreter exit."""
@@ -81,6 +89,9 @@ class Engine:
         self, isolation: str | None, read_only: bool, timeout_s: float | None, labels: _Labels | None
     ) -> Operation[Transaction]: ...
     def capabilities(self) -> Operation[dict[str, object]]: ...
+    def quarantine(self) -> Table:
+        """The refused rows that are kept, as rows of a table of ours."""
+
     def prune_ledger(self, older_than: int, unfinished: bool, caller: _Caller) -> Operation[int]:
         """Forgets what was done more than so many microseconds ago; how many entries it were."""
 
@@ -107,16 +118,25 @@ _Labels: TypeAlias = tuple[str, str, str | None, str | None]
 # The transaction, the tenant, the time in microseconds since 1970 where it is not the system's, and the labels.
 _Caller: TypeAlias = tuple[Transaction | None, str | None, int | None, _Labels | None]
 _Filter: TypeAlias = Mapping[str, object]
-# Counts of rows by what became of them, the rows and their outcomes where they were asked for, and whether it was done
-# before under its load id.
-_Written: TypeAlias = tuple[dict[str, int], Batch | None, Outcomes | None, bool]
+# Counts of rows by what became of them, the rows and their outcomes where they were asked for, whether it was done
+# before under its load id, and the refused rows where some may be.
+_Written: TypeAlias = tuple[dict[str, int], Batch | None, Outcomes | None, bool, Batch | None]
+# That rows may be refused: the most of them, as a number or as a share of all; how many were refused before; and, where
+# they are kept, under which load id and with what text about the operation.
+_Tolerance: TypeAlias = tuple[int | None, float | None, int, tuple[str, str] | None]
 
 @final
 class Table:
     """With `single`, errors tell of the one row given without its number; with a load id a write happens once."""
 
     def append(
-        self, data: _Data, return_rows: bool, single: bool, load_id: str | None, caller: _Caller
+        self,
+        data: _Data,
+        return_rows: bool,
+        single: bool,
+        load_id: str | None,
+        tolerance: _Tolerance | None,
+        caller: _Caller,
     ) -> Operation[_Written]: ...
     def upsert(
         self,
@@ -129,6 +149,7 @@ class Table:
         single: bool,
         within: tuple[_Filter, bool, bool, int | None] | None,
         load_id: str | None,
+        tolerance: _Tolerance | None,
         caller: _Caller,
     ) -> Operation[_Written]:
         """`on_conflict` is `update`, `ignore` or `error`; `duplicates` is `error`, `first` or `last`.
@@ -144,6 +165,7 @@ class Table:
         duplicates: str,
         return_rows: bool,
         load_id: str | None,
+        tolerance: _Tolerance | None,
         caller: _Caller,
     ) -> Operation[_Written]:
         """Rows found by key; `on_missing` is `error` or `skip`."""
@@ -171,7 +193,13 @@ class Table:
         caller: _Caller,
     ) -> Operation[_Written]: ...
     def delete_rows(
-        self, data: _Data, hard: bool, return_rows: bool, load_id: str | None, caller: _Caller
+        self,
+        data: _Data,
+        hard: bool,
+        return_rows: bool,
+        load_id: str | None,
+        tolerance: _Tolerance | None,
+        caller: _Caller,
     ) -> Operation[_Written]:
         """Rows by key; of the other fields only the version is looked at."""
 
@@ -193,12 +221,14 @@ class Table:
         bytes: int,
         keys: bool,
         defaults: bool,
+        tolerates: bool | None,
         load: Load | None,
     ) -> Buffer:
         """Pieces of so many rows or bytes; `convert` gets the number of an item that is no dict, and the item.
 
 
-        `defaults` says whether absent fields get theirs.
+        `defaults` says whether absent fields get theirs; `tolerates` is None where a row that is refused is an error,
+        else whether such rows are kept.
         """
 
     def stream(self, data: _Arrow, rows: int, bytes: int, keys: bool, defaults: bool, load: Load | None) -> Stream: ...

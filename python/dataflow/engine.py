@@ -25,6 +25,7 @@ from dataflow.query.handle import read_flag
 from dataflow.query.isolation import read_isolation
 from dataflow.query.ledger import Ledger
 from dataflow.query.observers import Observer, Observers
+from dataflow.query.quarantine import Quarantine
 from dataflow.query.table import Table
 from dataflow.query.transaction import Begin, Transaction
 
@@ -99,6 +100,17 @@ class DataFlow:
     def ledger(self) -> Ledger:
         """What was done once: the bulk writes with a `load_id`."""
         return Ledger(self._scope, self._engine, self._settings.clock)
+
+    def rejects(self, load_id: str) -> Quarantine:
+        """The refused rows that a bulk write with `on_error="quarantine"` has kept.
+
+        Args:
+            load_id: The `load_id` of the write, or of its `BulkResult`.
+
+        Raises:
+            InvalidOptionError: It is no str.
+        """
+        return Quarantine(self._scope, self._engine, self._models, self._settings.clock, load_id)
 
     def transaction(
         self, isolation: str | None = None, read_only: bool = False, timeout: float | None = None

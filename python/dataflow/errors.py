@@ -6,7 +6,7 @@ that list with these classes and with `explain.md`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -79,6 +79,7 @@ __all__ = [
     "TenantLeakError",
     "TimezoneMismatchError",
     "TooManyDigitsError",
+    "TooManyRejectsError",
     "TransactionAbortedError",
     "TransactionError",
     "TransactionStateError",
@@ -283,6 +284,16 @@ class NotAChoiceError(DataError, code="DF-3013"):
 
 class DuplicateRowError(DataError, code="DF-3014"):
     """Two rows of the data with the same key."""
+
+
+class TooManyRejectsError(DataError, code="DF-3015"):
+    """More rows refused than `reject_limit` allows.
+
+    Attributes:
+        rejects: The refused rows so far, as in `BulkResult.rejects`.
+    """
+
+    rejects: Sequence[Any] = ()
 
 
 class QueryError(DataFlowError):

@@ -306,8 +306,6 @@ def test_a_connected_option_that_is_no_text_is_refused(items: Nodes) -> None:
 
 
 LATER = {
-    "on_error": "skip",
-    "reject_limit": 5,
     "batch_size": 10,
     "parallel": 2,
 }

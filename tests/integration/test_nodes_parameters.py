@@ -36,8 +36,6 @@ CHANGED = [{"id": 1, "name": "a", "qty": 9}]
 MISSING = [{"id": -9, "qty": 9}]
 # With another value than the default each is refused as not built.
 LATER = {
-    "on_error": "skip",
-    "reject_limit": 5,
     "load_id": "x",
     "batch_size": 10,
     "parallel": 2,
@@ -46,6 +44,14 @@ LATER = {
 
 def later(beside: Given) -> dict[str, Case]:
     return {name: Case(value, beside) for name, value in LATER.items()}
+
+
+def bad_rows(name: str, rows: list[Any]) -> dict[str, Case]:
+    """Options about rows that are refused; one of the rows is."""
+    return {
+        "on_error": Case("skip", {name: rows}),
+        "reject_limit": Case(0, {name: rows, "on_error": "skip"}),
+    }
 
 
 def pieces(name: str, good: Any, bad: Any, cut: Case) -> dict[str, Case]:
@@ -128,6 +134,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
         "duplicates": Case("first", {"data": TWICE}),
         "return_rows": Case(True, {"data": NEW}),
         **pieces("data", NEW[0], {"name": 5}, Case(1, {"data": TWICE, "duplicates": "last"})),
+        **bad_rows("data", [{"name": "n", "qty": "x"}, *NEW]),
         **later({"data": NEW}),
     },
     "BulkUpdate": {
@@ -141,6 +148,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
         "dry_run": Case(True, {"filter": {"id": 1}, "updates": {"qty": 9}}),
         "all_rows": Case(True, {"updates": {"qty": 9}}),
         **pieces("data", CHANGED[0], {"id": 2, "qty": "bad"}, Case(1, {"data": CHANGED * 2, "duplicates": "last"})),
+        **bad_rows("data", [{"id": "x"}, *CHANGED]),
         **later({"data": CHANGED}),
     },
     "BulkDelete": {
@@ -152,6 +160,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
         "hard": Case(True, {"keys": [1]}),
         "all_rows": Case(True),
         **pieces("keys", 1, "bad", Case(0, {"keys": [1]})),
+        **bad_rows("keys", ["x", 1]),
         **later({"keys": [1]}),
     },
     "BulkUpsert": {
@@ -162,6 +171,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
         "duplicates": Case("first", {"data": TWICE}),
         "return_rows": Case(True, {"data": CHANGED}),
         **pieces("data", CHANGED[0], {"id": 2, "qty": "bad"}, Case(1, {"data": CHANGED * 2, "duplicates": "last"})),
+        **bad_rows("data", [{"id": "x"}, *CHANGED]),
         **later({"data": CHANGED}),
     },
 }

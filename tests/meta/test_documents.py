@@ -39,20 +39,21 @@ def test_the_quick_start_runs(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_models_run(tmp_path: Path) -> None:
-    """A key of several fields; versions, checks and references; upserts: each goes on where the one before ended."""
-    examples = code_blocks((ROOT / "README.md").read_text(), "python")[1:4]
-    assert all(word in text for word, text in zip(("key", "versioned", "upsert"), examples, strict=True))
+    """A key of several fields; versions, checks and references; upserts; bad rows: each goes on where one ended."""
+    examples = code_blocks((ROOT / "README.md").read_text(), "python")[1:5]
+    words = ("key", "versioned", "upsert", "quarantine")
+    assert all(word in text for word, text in zip(words, examples, strict=True))
     assert run_program(tmp_path, "\n".join(examples)) == (0, "", "")
 
 
 def test_the_workflow_runs(tmp_path: Path) -> None:
-    _, _, _, _, workflow, *_ = code_blocks((ROOT / "README.md").read_text(), "python")
+    _, _, _, _, _, workflow, *_ = code_blocks((ROOT / "README.md").read_text(), "python")
     assert "WorkflowBuilder()" in workflow
     assert run_program(tmp_path, workflow) == (0, "", "")
 
 
 def test_what_is_quoted_is_what_runs() -> None:
-    quoted = code_blocks((ROOT / "README.md").read_text(), "python")[5:]
+    quoted = code_blocks((ROOT / "README.md").read_text(), "python")[6:]
     assert len(quoted) == 3
     programs = [path.read_text() for path in sorted((ROOT / "tests/examples").glob("*.py"))]
     assert [block for block in quoted if not any(block in program for program in programs)] == []

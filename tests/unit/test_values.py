@@ -40,7 +40,7 @@ def table(engine: _core.Engine) -> _core.Table:
 
 def append(table: _core.Table, rows: list[dict[str, object]], *, single: bool) -> _core.Batch:
     """Stores rows and gives them back."""
-    _, batch, *_ = table.append(rows, True, single, None, NOBODY).wait()
+    _, batch, *_ = table.append(rows, True, single, None, None, NOBODY).wait()
     assert batch is not None
     return batch
 
@@ -290,7 +290,7 @@ def test_a_type_that_there_is_not_is_refused(engine: _core.Engine, description: 
 def load(table: _core.Table, name: str, array: Any) -> list[Any]:
     """Stores an Arrow column and reads its rows back."""
     before = table.count(None, False, NOBODY).wait()
-    table.append((pa.table({name: array}), False), False, False, None, NOBODY).wait()
+    table.append((pa.table({name: array}), False), False, False, None, None, NOBODY).wait()
     rows = table.read(None, ["id"], None, before, None, False, NOBODY).wait().records()
     return [row[name] for row in rows]
 
@@ -363,7 +363,7 @@ def test_rows_go_out_and_in_again_as_arrow(table: _core.Table):
     copied = pa.table(row).drop_columns(["id"])
     assert copied.schema.field("json").type == pa.json_()
     before = table.count(None, False, NOBODY).wait()
-    table.append((copied, False), False, False, None, NOBODY).wait()
+    table.append((copied, False), False, False, None, None, NOBODY).wait()
     [found] = table.read(None, ["id"], None, before, None, False, NOBODY).wait().records()
     [expected] = row.records()
     assert {**found, "id": 0} == {**expected, "id": 0}

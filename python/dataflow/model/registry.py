@@ -57,6 +57,18 @@ class Registry:
             raise UnknownModelError(f"{name} is no model of this DataFlow", hint=hint)
         return found
 
+    def of_table(self, name: str) -> Registered:
+        """The model of a table, whose name begins with its schema where it has one.
+
+        Raises:
+            UnknownModelError: There is none.
+        """
+        for found in self._by_name.values():
+            schema, table = found.description.options.schema, found.description.table
+            if name == (table if schema is None else f"{schema}.{table}"):
+                return found
+        raise UnknownModelError(f"no model of this DataFlow has the table `{name}`", hint="declare it with `@db.model`")
+
     @property
     def names(self) -> tuple[str, ...]:
         """The models in the order they came."""

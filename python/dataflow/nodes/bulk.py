@@ -58,7 +58,7 @@ class BulkNode(ModelNode):
             read_options(self.kind, self.options, _as_options(options))
 
     def outputs(self) -> Mapping[str, Any]:
-        return dict.fromkeys((*BulkResult(), "rows", "outcomes"), Any)
+        return dict.fromkeys((*BulkResult(), "rejects", "rows", "outcomes"), Any)
 
     def result(self, written: Any, started: float, options: Mapping[str, Any]) -> BulkResult:
         """The counts, and the seconds since `started`."""

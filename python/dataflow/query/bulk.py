@@ -21,9 +21,10 @@ from dataflow.query.bulk_options import (
 from dataflow.query.handle import Filter, Handle
 from dataflow.query.load import Job, load
 from dataflow.query.loaded import Loaded, Written
-from dataflow.query.result import OUTCOMES, BulkResult, Outcomes, Rows
+from dataflow.query.result import OUTCOMES, BulkResult, Outcomes, Rejects, Rows
 from dataflow.query.source import AnySource, Source, find_source
 from dataflow.query.together import rehearse
+from dataflow.query.tolerance import read_tolerance
 from dataflow.query.writing import read_names
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Bulk(Handle[_T]):
         Raises:
             DataError: A field is unknown or missing, or a value cannot be held; `path` is e.g. `data[17].price`.
             UniqueViolationError: A key or unique value is there already, or twice in the data.
+            TooManyRejectsError: More rows were refused than `reject_limit` allows.
             LoadMismatchError: The load id was used with other data or options.
             NotBuiltError: An option has a value that is not built yet.
         """
@@ -153,21 +155,31 @@ class Bulk(Handle[_T]):
             refuse_beside('on_conflict="error"', options, "conflict_on")
             settings = (read["return_rows"], False, read["load_id"])
             return self._load(
-                data, read, Job(lambda rows, here: self._core.append(rows, *settings, here), changes=False)
+                data,
+                read,
+                Job(
+                    lambda rows, tolerance, here: self._core.append(rows, *settings, tolerance, here),
+                    changes=False,
+                    tolerance=read_tolerance("bulk_create", read),
+                ),
             )
-        return self._upsert(data, read)
+        return self._upsert("bulk_create", data, read)
 
     def _merge_many(self, data: object, options: BulkUpsertOptions) -> Steps[Loaded]:
         read = read_options("bulk_upsert", BulkUpsertOptions, options)
         if read["on_conflict"] != "update":
             refuse_beside(f'on_conflict="{read["on_conflict"]}"', options, "update_fields")
-        return self._upsert(data, read)
+        return self._upsert("bulk_upsert", data, read)
 
-    def _upsert(self, data: object, read: dict[str, Any]) -> Steps[Loaded]:
+    def _upsert(self, verb: str, data: object, read: dict[str, Any]) -> Steps[Loaded]:
         target = read_names(read["conflict_on"], "conflict_on")
         update = read_names(read.get("update_fields"), "update_fields")
         settings = (read["on_conflict"], read["duplicates"], update, read["return_rows"], False, None, read["load_id"])
-        job = Job(lambda rows, here: self._core.upsert(rows, target, *settings, here), whole=_whole(read))
+        job = Job(
+            lambda rows, tolerance, here: self._core.upsert(rows, target, *settings, tolerance, here),
+            whole=_whole(read),
+            tolerance=read_tolerance(verb, read),
+        )
         return self._load(data, read, job)
 
     def _load(self, data: object, read: dict[str, Any], job: Job) -> Steps[Loaded]:
@@ -190,7 +202,10 @@ class Bulk(Handle[_T]):
             refuse_beside("data", options, "all_rows", "max_affected")
             settings = (read["on_missing"], read["duplicates"], read["return_rows"], read["load_id"])
             job = Job(
-                lambda rows, here: self._core.update_rows(rows, *settings, here), whole=_whole(read), defaults=False
+                lambda rows, tolerance, here: self._core.update_rows(rows, *settings, tolerance, here),
+                whole=_whole(read),
+                defaults=False,
+                tolerance=read_tolerance("bulk_update", read),
             )
             return self._load(data, read, job)
         if not isinstance(updates, Mapping):
@@ -209,7 +224,12 @@ class Bulk(Handle[_T]):
                 raise InvalidOptionError("keys go instead of a filter", path="keys")
             refuse_beside("keys", options, "max_affected", "all_rows")
             settings = (read["hard"], read["return_rows"], read["load_id"])
-            job = Job(lambda rows, here: self._core.delete_rows(rows, *settings, here), keys=True, defaults=False)
+            job = Job(
+                lambda rows, tolerance, here: self._core.delete_rows(rows, *settings, tolerance, here),
+                keys=True,
+                defaults=False,
+                tolerance=read_tolerance("bulk_delete", read),
+            )
             return self._load(keys, read, job)
         refuse_beside("a filter", options, *OF_SOURCES)
         if read["dry_run"]:
@@ -222,15 +242,16 @@ class Bulk(Handle[_T]):
         seconds = perf_counter() - started
         if isinstance(loaded, int):
             return BulkResult(matched=loaded, seconds=seconds)
-        counts, batch, outcomes, replayed = loaded.written
+        counts, batch, outcomes, replayed, rejects = loaded.written
         rows = sum(counts.get(name, 0) for name in OUTCOMES) - loaded.resumed_at
         return BulkResult(
             **counts,
-            load_id=load_id,
+            load_id=load_id or loaded.load_id,
             seconds=seconds,
             rows_per_second=rows / seconds if seconds and not replayed else 0.0,
             replayed=replayed,
             resumed_at=loaded.resumed_at,
+            rejects=Rejects(rejects),
             rows=None if batch is None else Rows(batch, self._cls),
             outcomes=None if outcomes is None else Outcomes(outcomes, self._model.name),
         )

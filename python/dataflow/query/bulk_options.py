@@ -26,8 +26,13 @@ class _BulkOptions(TypedDict, total=False):
     """Options of every bulk write. Values that are not built yet raise `NotBuiltError`.
 
     Attributes:
-        on_error: What happens when a row is refused. Default `raise`: nothing is written.
-        reject_limit: Most rows that may be refused.
+        on_error: What happens when a row is refused: because a value cannot be held, because of what is stored, or by
+            the database. Default `raise`: nothing is written. With `skip` the row is left out, and told in
+            `BulkResult.rejects`; all others are written. With `quarantine` it is also kept in `dataflow_rejects`, with
+            its values, until `db.rejects(load_id).replay(fix=…)` writes it after all. Of two new rows that exclude each
+            other the first is stored.
+        reject_limit: Most rows that may be refused: a number, or a share of all rows (a float between 0 and 1). With
+            more the write fails with `TooManyRejectsError`, and nothing stays. Default None: any number.
         load_id: Name under which the write happens once: a text of 1 to 255 characters, for each table and tenant.
             Running it again gives the result of the first run and writes nothing; with other rows, or in another
             order, or with options that mean something else, it raises `LoadMismatchError`. With `atomic=False` it goes
@@ -43,7 +48,7 @@ class _BulkOptions(TypedDict, total=False):
     """
 
     on_error: Literal["raise", "skip", "quarantine"]
-    reject_limit: int | None
+    reject_limit: int | float | None
     load_id: str | None
     chunk_rows: int | None
     batch_size: int | None
@@ -150,7 +155,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 # The least of the options that are numbers.
 _LEAST = {"chunk_rows": 1, "max_affected": 0}
 # Options that mean something only where rows are given.
-OF_SOURCES = ("atomic", "chunk_rows", "progress")
+OF_SOURCES = ("atomic", "chunk_rows", "on_error", "progress", "reject_limit")
 _LATER = frozenset(_BulkOptions.__annotations__) - {"load_id", *OF_SOURCES}
 _FLAGS = frozenset(name for name, default in _DEFAULTS.items() if isinstance(default, bool)) - {"progress"}
 
@@ -175,6 +180,8 @@ def read_options(verb: str, kind: type[Any], given: Mapping[str, Any]) -> dict[s
             raise UnknownOptionError(f"{verb} has no option `{name}`", path=name, hint=suggest(name, options))
         _check(name, value)
         options[name] = value
+    if options.get("on_error", "raise") == "raise":
+        refuse_beside('on_error="raise"', given, "reject_limit")
     if options["load_id"] is not None and options.get("return_rows"):
         hint = "leave return_rows out: the rows of an earlier run are not kept"
         raise InvalidOptionError("return_rows has no meaning beside load_id", path="return_rows", hint=hint)
@@ -202,6 +209,9 @@ def _check(name: str, value: object) -> None:
         raise InvalidOptionError(f"{name} must be True or False, got {type(value).__name__}", path=name)
     if name in _LATER and value != _DEFAULTS[name]:
         raise not_built(f"`{name}` with another value than its default", path=name)
+    if name == "reject_limit" and value is not None and not (_is_count(value, 0) or _is_share(value)):
+        message = "reject_limit is a number of rows (an int from 0) or a share of them (a float between 0 and 1)"
+        raise InvalidOptionError(message, path=name)
     if name == "load_id" and value is not None:
         _check_load_id(value)
     if name == "progress" and not (isinstance(value, bool) or callable(value)):
@@ -217,6 +227,10 @@ def _check_load_id(value: object) -> None:
         raise InvalidOptionError(f"load_id must be a str, got {type(value).__name__}", path="load_id")
     if not is_unicode(value):
         raise InvalidOptionError("load_id is a text without lone surrogates", path="load_id")
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, float) and 0 < value < 1
 
 
 def _is_count(value: object, least: int) -> bool:

@@ -81,7 +81,9 @@ class Handle(Generic[_T]):
     def _only(self, batch: _core.Batch | None) -> _T:
         return self._one(batch).instances(self._cls)[0]
 
-    def _written(self, written: tuple[dict[str, int], _core.Batch | None, _core.Outcomes | None, bool]) -> _T:
+    def _written(
+        self, written: tuple[dict[str, int], _core.Batch | None, _core.Outcomes | None, bool, _core.Batch | None]
+    ) -> _T:
         return self._only(written[1])
 
 

@@ -9,14 +9,22 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from dataflow import _core
-from dataflow.errors import DataFlowError, InvalidOptionError, SerializationFailureError, TransactionStateError
+from dataflow.errors import (
+    DataFlowError,
+    InvalidOptionError,
+    SerializationFailureError,
+    TooManyRejectsError,
+    TransactionStateError,
+)
 from dataflow.query.activity import current
 from dataflow.query.bridge import Awaited, Steps
 from dataflow.query.loaded import Loaded, Sum, Written
 from dataflow.query.pieces import Pieces
 from dataflow.query.progress import Reporter, nothing
+from dataflow.query.result import Rejects
 from dataflow.query.source import Items, Stream, Whole
 from dataflow.query.together import fill, note, together
+from dataflow.query.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from dataflow.query.activity import Labels
@@ -33,19 +41,21 @@ class Job(NamedTuple):
     """What is done with the rows.
 
     Attributes:
-        make: Makes the operation that writes a piece.
+        make: Makes the operation that writes a piece, some rows of which may be refused.
         changes: Whether stored rows are read to decide what is written.
         keys: Whether the rows are keys.
         whole: What needs all rows at once, as a caller calls it: which row is the last of a key, or what is not among
             the rows, nobody knows before the end.
         defaults: Whether absent fields get their defaults: only an insert needs them.
+        tolerance: That rows may be refused; None where none may be.
     """
 
-    make: Callable[[Any, _Caller], _core.Operation[Written]]
+    make: Callable[[Any, Any, _Caller], _core.Operation[Written]]
     changes: bool = True
     keys: bool = False
     whole: str | None = None
     defaults: bool = True
+    tolerance: Tolerance | None = None
 
 
 class _Load:
@@ -73,13 +83,17 @@ class _Load:
         except BaseException as error:
             if self._kept:
                 self._tell_what_stands(error)
+            if isinstance(error, TooManyRejectsError):
+                last: Any = error.rejects
+                error.rejects = Rejects(self._sum.rejects(*([last] if isinstance(last, _core.Batch) else [])))
             if isinstance(error, DataFlowError):
                 raise self._explained(error) from error.__cause__
             raise
         finally:
             self._reporter.close()
         resumed_at = None if self._load is None else self._load.resumed_at
-        return Loaded(self._sum.written(), resumed_at or 0)
+        tolerance = self._job.tolerance
+        return Loaded(self._sum.written(), resumed_at or 0, None if tolerance is None else tolerance.load_id)
 
     def _run(self) -> Steps[None]:
         alone = self._caller[0] is None
@@ -92,19 +106,26 @@ class _Load:
         self._reporter.open()
         if isinstance(self._source, Whole):
             data = self._source.data
-            written = yield self._job.make(data, self._caller)
+            written = yield self._make(data, self._caller, whole=True)
             self._kept = alone
             yield from self._note(written, sum(written[0].values()) - written[0]["matched"])
             return
+        tolerance = self._job.tolerance
         pieces = Pieces(
-            self._table, self._source, self._rows, self._load, keys=self._job.keys, defaults=self._job.defaults
+            self._table,
+            self._source,
+            self._rows,
+            self._load,
+            keys=self._job.keys,
+            defaults=self._job.defaults,
+            tolerates=None if tolerance is None else tolerance.load_id is not None,
         )
         if not self._atomic:
             yield from self._write_chunks(pieces)
             return
         first = yield from self._first(pieces)
         if first.ended:
-            written = yield self._job.make(first, self._caller)
+            written = yield self._make(first, self._caller, whole=True)
             self._kept = alone
             yield from self._note(written, len(first))
         else:
@@ -123,9 +144,21 @@ class _Load:
             raise InvalidOptionError(message, path=path, hint=hint)
         return first
 
+    def _make(self, data: Any, caller: _Caller, *, whole: bool) -> _core.Operation[Written]:
+        tolerance = self._job.tolerance
+        return self._job.make(data, tolerance and tolerance.core(self._sum.rejected, whole=whole), caller)
+
+    def _check_share(self) -> None:
+        """How many rows a share allows is known at the end."""
+        limit = None if self._job.tolerance is None else self._job.tolerance.limit
+        if isinstance(limit, float) and self._sum.rejected > (most := int(limit * self._sum.rows)):
+            message = f"{self._sum.rejected} rows were refused, and at most {most} may be"
+            hint = "the attribute `rejects` of the error tells why; mend the data, or allow more"
+            raise TooManyRejectsError(message, path="reject_limit", hint=hint)
+
     def _write(self, piece: _core.Piece, caller: _Caller) -> Steps[None]:
         try:
-            written = yield self._job.make(piece, caller)
+            written = yield self._make(piece, caller, whole=False)
         except BaseException as error:
             if caller[0] is None and getattr(error, "outcome", None) == "committed":
                 self._sum.rows += len(piece)
@@ -144,6 +177,7 @@ class _Load:
             # A load with a name is done when its last piece is, even if that has no rows.
             if len(piece) or self._load is not None:
                 yield from self._write(piece, caller)
+        self._check_share()
 
     def _write_together(self, first: _core.Piece, pieces: Pieces) -> Steps[None]:
         """All pieces in one transaction, which is begun again where another has done the same load meanwhile."""

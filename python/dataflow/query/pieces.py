@@ -36,6 +36,7 @@ class Pieces:
         *,
         keys: bool,
         defaults: bool,
+        tolerates: bool | None,
     ) -> None:
         limits = (_ROWS, _BYTES) if rows is None else (rows, _UNBOUNDED)
         self._source = source
@@ -43,7 +44,7 @@ class Pieces:
         if isinstance(source, Stream):
             self._stream = table.stream(source.data, *limits, keys, defaults, load)
         else:
-            self._buffer = table.buffer(source.convert, *limits, keys, defaults, load)
+            self._buffer = table.buffer(source.convert, *limits, keys, defaults, tolerates, load)
 
     def next(self) -> Steps[_core.Piece]:
         """The next one; only the first and the last may be without rows."""

@@ -8,6 +8,8 @@ from functools import cached_property, partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
+from dataflow import _core
+
 if TYPE_CHECKING:
     from typing import Self
 
@@ -15,9 +17,7 @@ if TYPE_CHECKING:
     import polars  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
     import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
 
-    from dataflow import _core
-
-__all__ = ["OUTCOMES", "BulkResult", "Outcomes", "Records", "Rows"]
+__all__ = ["OUTCOMES", "BulkResult", "Outcomes", "Records", "Reject", "Rejects", "Rows"]
 
 _T = TypeVar("_T")
 
@@ -128,6 +128,46 @@ class Outcomes(Records):
         self._name = model
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reject:
+    """One refused row. It holds no value of the row: those are in the quarantine only.
+
+    Attributes:
+        row: Its number in the rows given, from 0.
+        kind: Why it was refused, e.g. `UniqueViolation`: the name of an error class without `Error`.
+        sqlstate: What the database called it.
+        constraint: The constraint that refused it.
+        column: The field that it is about.
+        message: Why, in one line.
+    """
+
+    row: int
+    kind: str
+    sqlstate: str | None
+    constraint: str | None
+    column: str | None
+    message: str
+
+
+class Rejects(Rows[Reject]):
+    """Refused rows as a sequence of `Reject` in input order; or in any other form, as `Rows`."""
+
+    def __init__(self, batch: _core.Batch | None = None) -> None:
+        super().__init__(_core.no_rejects() if batch is None else batch, Reject)
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == list(other) if isinstance(other, list | Rejects) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __copy__(self) -> Rejects:
+        return self
+
+    def __reduce__(self) -> tuple[type[list[Reject]], tuple[list[Reject]]]:
+        """Another process, or a deep copy, gets a list: the Arrow memory stays here."""
+        return list, (list(self),)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BulkResult(Mapping[str, Any]):
     """How many rows of a bulk write ended how; the first eight sum to the rows given, or to those a filter matched.
@@ -140,15 +180,18 @@ class BulkResult(Mapping[str, Any]):
         ignored: Rows left as they were because of a conflict.
         duplicate: Rows given more than once.
         missing: Rows to be changed that were not there.
-        rejected: Rows refused.
+        rejected: Rows refused and left out.
         matched: Rows the filter matched; 0 where none was given.
-        load_id: The name under which the write happens once; None where none was given.
+        load_id: The name under which the write happens once, and under which refused rows are kept; None where none was
+            given and none needed.
         seconds: Time the operation took, waiting for a connection included.
         rows_per_second: The rows by that time, without those that an earlier run wrote.
         replayed: Whether it was done before under its load id: the counts are those of then, and nothing was written
             now. An attribute only, not one of the items.
         resumed_at: Rows that an earlier run of the load had committed, after which this one went on: the counts are
             those of all runs together. 0 where it began anew, or was replayed. An attribute only.
+        rejects: The refused rows in input order, each with its reason; only those of this run. `result["rejects"]` is
+            there too, but is not one of the items.
         rows: The rows as stored, in the order given, where they were asked for with `return_rows=True`; those of a
             delete as they were before. Then `result["rows"]` is there too, but is not one of the items.
         outcomes: How each row ended, in the order given, where the rows were asked for; like `rows` not one of the
@@ -169,6 +212,7 @@ class BulkResult(Mapping[str, Any]):
     rows_per_second: float = 0.0
     replayed: bool = False
     resumed_at: int = 0
+    rejects: Rejects = field(default_factory=Rejects, repr=False, compare=False)
     rows: Rows[Any] | None = field(default=None, repr=False, compare=False)
     outcomes: Outcomes | None = field(default=None, repr=False, compare=False)
 
@@ -185,7 +229,7 @@ class BulkResult(Mapping[str, Any]):
         return len(_ITEMS)
 
 
-_TABLES = ("rows", "outcomes")
+_TABLES = ("rejects", "rows", "outcomes")
 _ITEMS = tuple(item.name for item in fields(BulkResult) if item.name not in ("replayed", "resumed_at", *_TABLES))
 # The counts that sum to the rows given.
 OUTCOMES = _ITEMS[: _ITEMS.index("matched")]

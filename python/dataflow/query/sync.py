@@ -88,5 +88,5 @@ class Sync(Bulk[_T]):
         )
         bounds = ({} if within is None else within, read["all_rows"], read["hard"], read["max_affected"])
         settings = ("update", read["duplicates"], update, False, False, bounds, read["load_id"])
-        job = Job(lambda rows, here: self._core.upsert(rows, target, *settings, here), whole="bulk_sync")
+        job = Job(lambda rows, _, here: self._core.upsert(rows, target, *settings, None, here), whole="bulk_sync")
         return self._load(data, {**read, "atomic": True, "chunk_rows": None, "progress": False}, job)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import iscoroutinefunction
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from dataflow.errors import DataFlowError, TransactionStateError
 from dataflow.query.activity import labels
-from dataflow.query.bridge import aend, arun, run
+from dataflow.query.bridge import Apart, Steps, aend, arun, run
 from dataflow.query.callbacks import acall_all, call_all
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dataflow.query.context import Scope, State
 
 __all__ = ["Begin", "Transaction", "is_inside", "live"]
+
+_R = TypeVar("_R")
 
 
 class Begin(NamedTuple):
@@ -115,6 +117,28 @@ class Transaction:
         finally:
             await acall_all(self._due(keeps and (done or operation.outcome == "committed")))
         self._check_order(error)
+
+    def _around(self, steps: Steps[_R]) -> Steps[_R]:
+        """Takes steps inside of it, and ends it."""
+        parent = self._find_parent()
+        if parent is None:
+            self._enter((yield self._engine.begin(*self._begin, labels())))
+        else:
+            self._enter_inside(parent, (yield live(parent).savepoint()))
+        try:
+            result = yield from steps
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            operation, _ = self._end(error)
+            try:
+                yield Apart(operation)
+            except DataFlowError as failure:
+                self._judge(failure, False, error)
+            raise
+        operation, _ = self._end(None)
+        yield operation
+        return result
 
     def _find_parent(self) -> Transaction | None:
         """The open transaction around this one."""

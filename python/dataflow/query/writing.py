@@ -13,7 +13,7 @@ from dataflow.query.input import read_instance
 if TYPE_CHECKING:
     from dataflow import _core
 
-    _Written = tuple[dict[str, int], _core.Batch | None, _core.Outcomes | None, bool]
+    _Written = tuple[dict[str, int], _core.Batch | None, _core.Outcomes | None, bool, _core.Batch | None]
 
 __all__ = ["Writing", "read_names"]
 
@@ -133,7 +133,7 @@ class Writing(Handle[_T]):
 
     def _append(self, instance: object, fields: Mapping[str, object]) -> _core.Operation[_Written]:
         given = self._fields(instance, fields, "create")
-        return self._core.append([given], True, True, None, self._here())
+        return self._core.append([given], True, True, None, None, self._here())
 
     def _change(self, row: object, updates: Mapping[str, Any] | None) -> _core.Operation[_Written]:
         stored = read_instance(self._model, row) if isinstance(row, self._cls) else {}
@@ -159,7 +159,9 @@ class Writing(Handle[_T]):
     ) -> _core.Operation[_Written]:
         fields = dict(data) if isinstance(data, Mapping) else self._fields(data, {}, "upsert")
         target, update = read_names(conflict_on, "conflict_on"), read_names(update_fields, "update_fields")
-        return self._core.upsert([fields], target, "update", "error", update, True, True, None, None, self._here())
+        return self._core.upsert(
+            [fields], target, "update", "error", update, True, True, None, None, None, self._here()
+        )
 
     def _upserted(self, written: _Written) -> _T:
         row = self._written(written)

@@ -8,6 +8,7 @@ mod given;
 mod list;
 mod normalise;
 mod rows;
+mod sift;
 mod size;
 mod temporal;
 mod text;
@@ -18,6 +19,7 @@ pub use check::check_rows;
 pub use given::{Given, Presence, take_rows};
 pub use normalise::{normalise, normalise_column};
 pub use rows::RowsBuilder;
+pub use sift::{Kept, Sifted, find_refused, sift};
 pub use size::{array_bytes, batch_bytes};
 
 use crate::types::FloatRules;

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::reject::Reject;
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $kind:ident = $code:literal in $family:ident),+ $(,)?) => {
         /// One kind of failure; `kind.code()` is the number users look up with `dataflow explain`.
@@ -154,6 +156,8 @@ kinds! {
     NotAChoice = "3013" in Data,
     /// Two rows of the data with the same key.
     DuplicateRow = "3014" in Data,
+    /// More rows refused than the caller allows.
+    TooManyRejects = "3015" in Data,
 
     /// A filter, order or limit that is not well formed.
     InvalidFilter = "4001" in Query,
@@ -259,6 +263,8 @@ pub struct Detail {
     pub constraint: Option<String>,
     pub hint: Option<String>,
     pub outcome: Option<Outcome>,
+    /// The rows that were refused before a write with many of them failed.
+    pub rejects: Vec<Reject>,
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -273,6 +279,7 @@ impl Error {
             constraint: None,
             hint: None,
             outcome: None,
+            rejects: Vec::new(),
         }))
     }
 
@@ -349,6 +356,11 @@ impl Error {
 
     pub fn constraint(mut self, constraint: Option<String>) -> Self {
         self.0.constraint = constraint;
+        self
+    }
+
+    pub fn rejects(mut self, rejects: Vec<Reject>) -> Self {
+        self.0.rejects = rejects;
         self
     }
 

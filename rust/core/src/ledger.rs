@@ -22,10 +22,10 @@ pub use result::{read_result, render_result};
 
 /// Longest schema-qualified name of a table, and of a workflow. With tenant, kind and key the primary key has 2,168
 /// bytes at most: InnoDB takes 3,072, PostgreSQL 2,704.
-const SCOPE_LENGTH: u32 = 191;
-const KIND_LENGTH: u32 = 32;
+pub(crate) const SCOPE_LENGTH: u32 = 191;
+pub(crate) const KIND_LENGTH: u32 = 32;
 /// Longest name of an entry, in characters.
-const KEY_LENGTH: u32 = 255;
+pub(crate) const KEY_LENGTH: u32 = 255;
 
 const TENANT: usize = 0;
 const SCOPE: usize = 1;
@@ -127,6 +127,10 @@ impl EntryKey {
             Some(wrong) => Err(Error::new(ErrorKind::InvalidOption, format!("the name {wrong}"))
                 .hint(format!("it is a text of 1 to {KEY_LENGTH} characters without control characters"))),
         }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

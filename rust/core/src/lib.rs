@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod merge;
 pub mod outcomes;
 pub mod plan;
+pub mod reject;
 pub mod retry;
 pub mod schema;
 pub mod types;

@@ -6,8 +6,9 @@ use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, StructA
 use arrow_schema::{DataType, Field, Fields, Schema};
 use arrow_select::interleave::interleave;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::merge::Fate;
+use crate::reject::Reject;
 use crate::schema::{TableSchema, arrow_field};
 
 /// How a row ended, by the names of the counts.
@@ -52,18 +53,6 @@ impl From<&Fate> for Status {
     }
 }
 
-/// Why a row was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reject {
-    /// Its number in the load.
-    pub row: usize,
-    pub kind: ErrorKind,
-    pub sqlstate: Option<String>,
-    pub constraint: Option<String>,
-    pub column: Option<String>,
-    pub message: String,
-}
-
 /// The outcomes of some rows of a load that follow each other.
 #[derive(Clone, Debug)]
 pub struct Outcomes {
@@ -93,39 +82,56 @@ impl Outcomes {
         self.ends.len()
     }
 
-    /// The outcomes of all rows, where `self` are those of the rows that were not refused, numbered as if there were
-    /// no others; `rejects` are in the order of their rows.
+    /// How the row at a place ended.
+    pub fn status(&self, at: usize) -> Status {
+        self.ends[at].0
+    }
+
+    /// The outcomes of all rows of a piece: `parts` are those of some of them with their numbers in the piece,
+    /// `duplicates` name the row of the load that went instead, and `rejects` are in the order of their rows.
     ///
     /// # Errors
-    /// `Internal` when a reject has the number of no row.
-    pub fn with_rejects(self, rejects: Vec<Reject>) -> Result<Self> {
-        let rows = self.rows() + rejects.len();
-        let mut refused = vec![false; rows];
-        for reject in &rejects {
-            let place = reject.row.checked_sub(self.first).and_then(|row| refused.get_mut(row));
-            *place.ok_or_else(|| Error::internal("a rejected row that was not given"))? = true;
-        }
-        let kept: Vec<usize> = (0..rows).filter(|&row| !refused[row]).collect();
-        if kept.len() != self.rows() {
-            return Err(Error::internal("a row that was rejected twice"));
-        }
-        let moved = |other: usize| match other.checked_sub(self.first).and_then(|row| kept.get(row)) {
-            Some(row) => self.first + row,
-            // A row of an earlier piece.
-            None => other,
+    /// `Internal` when a row is there twice, or is none of the piece.
+    pub fn gathered(
+        table: &TableSchema,
+        first: usize,
+        parts: &[(Vec<usize>, Outcomes)],
+        duplicates: &[(usize, usize)],
+        rejects: Vec<Reject>,
+    ) -> Result<Self> {
+        let rows = parts.iter().map(|(numbers, _)| numbers.len()).sum::<usize>() + duplicates.len() + rejects.len();
+        let mut ends = vec![None; rows];
+        let mut places = vec![(parts.len(), 0); rows];
+        let mut end = |row: Option<usize>, told| match row.and_then(|row| ends.get_mut(row)) {
+            Some(place @ None) => {
+                *place = Some(told);
+                Ok(())
+            }
+            _ => Err(Error::internal("a row that ended twice, or was not given")),
         };
-        let mut ends = vec![(Status::Rejected, None); rows];
-        let mut places = vec![(1, 0); rows];
-        for (at, &row) in kept.iter().enumerate() {
-            let (status, instead) = self.ends[at];
-            ends[row] = (status, instead.map(moved));
-            places[row] = (0, at);
+        for (part, (numbers, outcomes)) in parts.iter().enumerate() {
+            for (at, &row) in numbers.iter().enumerate() {
+                end(Some(row), (outcomes.status(at), None))?;
+                places[row] = (part, at);
+            }
         }
-        let nulls = |array: &ArrayRef| new_null_array(array.data_type(), 1);
-        let column = |array: &ArrayRef| interleave(&[array.as_ref(), nulls(array).as_ref()], &places);
-        let columns: Result<Vec<_>, _> = self.keys.columns().iter().map(column).collect();
-        let columns = columns.map_err(|error| Error::internal(error.to_string()))?;
-        Ok(Outcomes { first: self.first, ends, keys: struct_of(self.keys.fields().clone(), columns, rows)?, rejects })
+        for reject in &rejects {
+            end(reject.row.checked_sub(first), (Status::Rejected, None))?;
+        }
+        for &(row, instead) in duplicates {
+            end(Some(row), (Status::Duplicate, Some(instead)))?;
+            places[row] = instead.checked_sub(first).and_then(|row| places.get(row)).copied().unwrap_or(places[row]);
+        }
+        let mut columns = Vec::with_capacity(table.key.len());
+        for (at, &column) in table.key.iter().enumerate() {
+            let null = new_null_array(&table.columns[column].ty.arrow(), 1);
+            let arrays = parts.iter().map(|(_, outcomes)| outcomes.keys.column(at).as_ref());
+            let arrays: Vec<&dyn Array> = arrays.chain([null.as_ref()]).collect();
+            columns.push(interleave(&arrays, &places).map_err(|error| Error::internal(error.to_string()))?);
+        }
+        let ends: Option<Vec<_>> = ends.into_iter().collect();
+        let ends = ends.ok_or_else(|| Error::internal("a row without an outcome"))?;
+        Ok(Outcomes { first, ends, keys: key_columns(table, columns, rows)?, rejects })
     }
 
     /// One row each: `row`, `status`, `key`, `first_row` for duplicates, and for rejected rows why.

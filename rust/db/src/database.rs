@@ -8,6 +8,7 @@ use dataflow_core::batch::Reading;
 use dataflow_core::dialect::Dialect;
 use dataflow_core::event::Labels;
 use dataflow_core::ledger::ledger_table;
+use dataflow_core::reject::quarantine_table;
 use dataflow_core::schema::{Reference, TableSchema};
 use dataflow_core::types::FloatRules;
 use dataflow_core::{Error, ErrorKind, Result, did_you_mean};
@@ -68,6 +69,7 @@ pub struct Database {
     /// Every model by name: references find their targets here.
     models: RwLock<HashMap<String, Arc<TableSchema>>>,
     ledger: Table,
+    quarantine: Arc<Table>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +94,7 @@ impl Database {
             events,
             models: RwLock::default(),
             ledger: Table::new(Arc::new(ledger_table()?)),
+            quarantine: Arc::new(Table::new(Arc::new(quarantine_table()?))),
         })
     }
 
@@ -141,6 +144,11 @@ impl Database {
     /// Where it is kept what was done once.
     pub fn ledger(&self) -> &Table {
         &self.ledger
+    }
+
+    /// Where refused rows are kept.
+    pub fn quarantine(&self) -> &Arc<Table> {
+        &self.quarantine
     }
 
     pub fn events(&self) -> &EventBus {

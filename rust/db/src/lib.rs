@@ -26,4 +26,9 @@ pub use driver::Capabilities;
 pub use event::{EventBus, EventReceiver, warn_through};
 pub use execute::Begin;
 pub use transaction::Transaction;
-pub use write::{Counts, LoadPiece, LoadRun, Part, Rows, SeenKeys, Within, Write, Written};
+pub use write::{Counts, LoadPiece, LoadRun, Part, Rows, SeenKeys, Tolerance, Within, Write, Written};
+
+/// A name for a load that has none.
+pub fn new_load_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}

@@ -45,6 +45,11 @@ impl PyEngine {
         Ok(PyTable::new(Arc::clone(&self.database), model))
     }
 
+    /// The refused rows that are kept, as rows of a table of ours.
+    fn quarantine(&self) -> PyTable {
+        PyTable::of(Arc::clone(&self.database), Arc::clone(self.database.quarantine()))
+    }
+
     fn begin(
         &self,
         py: Python<'_>,

@@ -5,6 +5,8 @@ use dataflow_core::{Error, ErrorKind};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::reject::told;
+
 /// The exception for an error; if it cannot be made, the failure to make it.
 pub fn to_py(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, error).unwrap_or_else(|failure| failure)
@@ -19,7 +21,24 @@ fn exception(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
     keywords.set_item("constraint", detail.constraint.as_deref())?;
     keywords.set_item("hint", detail.hint.as_deref())?;
     keywords.set_item("outcome", detail.outcome.map(|outcome| outcome.name()))?;
-    Ok(PyErr::from_value(class.call((detail.message.as_str(),), Some(&keywords))?))
+    let exception = class.call((detail.message.as_str(),), Some(&keywords))?;
+    if detail.kind == ErrorKind::TooManyRejects {
+        exception.setattr("rejects", told(py, &detail.rejects)?)?;
+    }
+    Ok(PyErr::from_value(exception))
+}
+
+/// The error of one of our exceptions, which Python code may raise too; None for any other.
+pub fn from_py(py: Python<'_>, error: &PyErr) -> Option<Error> {
+    let value = error.value(py);
+    let text = |name: &str| value.getattr(name).ok()?.extract::<Option<String>>().ok().flatten();
+    let kind = text("kind")?;
+    let kind = ErrorKind::ALL.iter().find(|known| known.name() == kind)?;
+    let read = Error::new(*kind, text("message")?);
+    Some(match text("path") {
+        Some(path) => read.path(path),
+        None => read,
+    })
 }
 
 /// For `?` on our results inside functions that return to Python.

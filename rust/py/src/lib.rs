@@ -15,6 +15,7 @@ mod operation;
 mod options;
 mod outcomes;
 mod raw;
+mod reject;
 mod runtime;
 mod source;
 mod table;
@@ -42,6 +43,8 @@ mod _core {
     use super::outcomes::PyOutcomes;
     #[pymodule_export]
     use super::raw::register_class;
+    #[pymodule_export]
+    use super::reject::{new_load_id, no_rejects};
     #[pymodule_export]
     use super::runtime::shutdown;
     #[pymodule_export]

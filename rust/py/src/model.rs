@@ -30,6 +30,15 @@ pub struct Model {
     pub construct: bool,
 }
 
+impl Model {
+    /// A table of our own, which has no class.
+    pub fn plain(schema: Arc<TableSchema>) -> Self {
+        let none = || schema.columns.iter().map(|_| None).collect();
+        let (decoders, encoders, factories) = (none(), none(), none());
+        Model { schema, decoders, encoders, factories, slots: false, construct: false }
+    }
+}
+
 /// Reads the description that `dataflow.model.description` writes.
 ///
 /// # Errors

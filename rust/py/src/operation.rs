@@ -13,6 +13,7 @@ use crate::batch::PyBatch;
 use crate::error::to_py;
 use crate::model::Model;
 use crate::outcomes::PyOutcomes;
+use crate::reject::told;
 use crate::runtime::{Owned, process};
 use crate::source::PyPiece;
 use crate::transaction::PyTransaction;
@@ -108,7 +109,8 @@ fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
             let outcomes = written.outcomes.map(|outcomes| Py::new(py, PyOutcomes::new(outcomes, Arc::clone(&model))));
             let outcomes = outcomes.transpose()?;
             let rows = written.rows.map(|batch| Py::new(py, PyBatch::new(batch, model))).transpose()?;
-            Ok((counts, rows, outcomes, written.replayed).into_pyobject(py)?.into_any().unbind())
+            let rejects = written.rejects.map(|rejects| told(py, &rejects)).transpose()?;
+            Ok((counts, rows, outcomes, written.replayed, rejects).into_pyobject(py)?.into_any().unbind())
         }
         Output::Piece(piece) => Ok(Py::new(py, piece)?.into_any()),
         Output::Transaction(transaction) => Ok(Py::new(py, PyTransaction::new(transaction))?.into_any()),

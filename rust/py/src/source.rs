@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use dataflow_core::batch::{Given, Reading, RowsBuilder};
+use dataflow_core::batch::{Given, Kept, Reading, RowsBuilder, Sifted};
+use dataflow_core::reject::Reject;
 use dataflow_core::{Error, Result};
 use dataflow_db::{Part, SeenKeys};
 use pyo3::prelude::*;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::arrow::aside;
 use crate::cut::{Cut, Cutter, Most, Taken};
 use crate::error::{OrRaise, to_py};
-use crate::input::{RowForm, RowReader, fill_made};
+use crate::input::{RowForm, RowReader, fill_made, sift_made, without};
 use crate::load::SharedLoad;
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
@@ -30,6 +31,7 @@ const FIRST_ROWS: usize = 1_024;
 pub enum PieceRows {
     Given(Given),
     Arrow { batches: Vec<RecordBatch>, reading: Reading, made: Vec<usize> },
+    Sifted(Arc<Sifted>),
 }
 
 #[pyclass(frozen, name = "Piece", module = "dataflow._core")]
@@ -60,6 +62,7 @@ impl PyPiece {
         match &self.rows {
             PieceRows::Given(given) => given.rows(),
             PieceRows::Arrow { batches, .. } => batches.iter().map(RecordBatch::num_rows).sum(),
+            PieceRows::Sifted(sifted) => sifted.count(),
         }
     }
 }
@@ -140,7 +143,9 @@ pub struct PyBuffer {
 }
 
 struct BufferState {
-    parts: Vec<Given>,
+    parts: Vec<Kept>,
+    /// By their numbers in the piece; those of the builder's rows have a place there too.
+    rejects: Vec<Reject>,
     /// Of the parts.
     taken: Taken,
     /// Rows that are not yet a part.
@@ -191,6 +196,7 @@ impl PyBuffer {
     pub fn new(model: Arc<Model>, form: RowForm, most: Most, convert: Py<PyAny>, load: Option<SharedLoad>) -> Self {
         let state = BufferState {
             parts: Vec::new(),
+            rejects: Vec::new(),
             taken: Taken::default(),
             builder: RowsBuilder::new(&model.schema, form.reading, FIRST_ROWS.min(most.rows)),
             frame: None,
@@ -205,6 +211,7 @@ impl PyBuffer {
         let place = |error: Error| shifted(self.form.naming.apply(error.within("data")), base);
         let empty = RowsBuilder::new(&self.model.schema, self.form.reading, 0);
         let mut reader = RowReader::new(py, &self.model, std::mem::replace(&mut state.builder, empty));
+        (reader.tolerates, reader.first) = (self.form.tolerates, state.taken.rows);
         let mut stop = Stop::Ended;
         for item in items.try_iter()? {
             let (item, rows) = (item?, reader.builder.rows());
@@ -232,6 +239,7 @@ impl PyBuffer {
                 break;
             }
         }
+        state.rejects.append(&mut reader.rejects);
         state.builder = reader.builder;
         Ok(stop)
     }
@@ -245,8 +253,14 @@ impl PyBuffer {
         let (frame, cut) = frame.take_apart(py, state.taken, self.most)?;
         let cut = cut.map_err(named).or_raise(py)?;
         if !cut.batches.is_empty() {
-            let read = || fill_made(&self.model, &cut.batches, frame.reading, &frame.made);
-            state.parts.push(py.detach(read).map_err(named).or_raise(py)?);
+            let first = state.taken.rows;
+            let read = || self.read_batches(&cut.batches, frame.reading, &frame.made);
+            let sifted = py.detach(read).map_err(named).or_raise(py)?;
+            let of_piece = |reject: Reject| Reject { row: first + reject.row, ..reject };
+            state.rejects.extend(sifted.rejects.into_iter().map(of_piece));
+            for Kept { given, numbers } in sifted.kept {
+                state.parts.push(Kept { given, numbers: numbers.into_iter().map(|row| first + row).collect() });
+            }
         }
         state.taken = cut.taken;
         if !cut.ended {
@@ -256,14 +270,26 @@ impl PyBuffer {
     }
 }
 
+impl PyBuffer {
+    fn read_batches(&self, batches: &[RecordBatch], reading: Reading, made: &[usize]) -> Result<Sifted> {
+        if let Some(keeps) = self.form.tolerates {
+            return sift_made(&self.model, batches, reading, made, keeps);
+        }
+        let given = fill_made(&self.model, batches, reading, made)?;
+        let numbers = (0..given.rows()).collect();
+        Ok(Sifted { kept: vec![Kept { given, numbers }], rejects: Vec::new() })
+    }
+}
+
 impl BufferState {
     /// Makes a part of the rows that are not one yet; the next one has room for `rows`.
     fn flush(&mut self, model: &Model, reading: Reading, rows: usize) -> Result<()> {
         let builder = std::mem::replace(&mut self.builder, RowsBuilder::new(&model.schema, reading, rows));
         if builder.rows() > 0 || (self.parts.is_empty() && self.frame.is_none()) {
+            let first = self.taken.rows;
             self.taken.rows += builder.rows();
             self.taken.bytes += builder.bytes();
-            self.parts.push(builder.finish()?);
+            self.parts.push(without(builder.finish()?, first, &self.rejects)?);
         }
         Ok(())
     }
@@ -304,7 +330,14 @@ impl PyBuffer {
         let taken = std::mem::take(&mut state.taken);
         let part = state.part.clone();
         state.part.first += taken.rows;
-        let given = Given::concat(&self.model.schema, &parts).or_raise(py)?;
-        Ok(PyPiece { rows: PieceRows::Given(given), part, ended, load: self.load.clone() })
+        let rejects = std::mem::take(&mut state.rejects);
+        let rows = match self.form.tolerates {
+            Some(_) => PieceRows::Sifted(Arc::new(Sifted { kept: parts, rejects })),
+            None => {
+                let parts: Vec<Given> = parts.into_iter().map(|part| part.given).collect();
+                PieceRows::Given(Given::concat(&self.model.schema, &parts).or_raise(py)?)
+            }
+        };
+        Ok(PyPiece { rows, part, ended, load: self.load.clone() })
     }
 }

@@ -24,6 +24,7 @@ use crate::load::{PyLoad, SharedLoad};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::raw;
+use crate::reject::{ToleranceTuple, read_tolerance};
 use crate::runtime::Owned;
 use crate::source::{PyBuffer, PyStream};
 use crate::transaction::PyTransaction;
@@ -39,6 +40,12 @@ impl PyTable {
     pub fn new(database: Arc<Database>, model: Model) -> Self {
         let table = Arc::new(Table::new(Arc::clone(&model.schema)));
         PyTable { database: Owned::new(database), table, model: Arc::new(model) }
+    }
+
+    /// A table of our own.
+    pub fn of(database: Arc<Database>, table: Arc<Table>) -> Self {
+        let model = Arc::new(Model::plain(Arc::clone(&table.schema)));
+        PyTable { database: Owned::new(database), table, model }
     }
 
     fn schema(&self) -> &Arc<TableSchema> {
@@ -82,16 +89,17 @@ impl PyTable {
         names.iter().enumerate().map(resolve).collect::<Result<_>>().or_raise(py)
     }
 
-    fn form(&self, naming: Naming, defaults: bool) -> RowForm {
-        RowForm { reading: self.reading(), naming, defaults }
+    fn form(&self, naming: Naming, defaults: bool, tolerates: Option<bool>) -> RowForm {
+        RowForm { reading: self.reading(), naming, defaults, tolerates }
     }
 
     /// A write that needs nothing but what is here already.
     fn write(&self, py: Python<'_>, write: Write, load_id: Option<EntryKey>, caller: Caller) -> PyResult<PyOperation> {
-        self.write_input(py, None, Naming::Lone, |_| Ok(write), load_id, caller)
+        self.write_input(py, None, Naming::Lone, |_| Ok(write), load_id, None, caller)
     }
 
     /// A write that takes data.
+    #[expect(clippy::too_many_arguments, reason = "one argument a thing that every write of rows has")]
     fn write_input(
         &self,
         py: Python<'_>,
@@ -99,8 +107,10 @@ impl PyTable {
         naming: Naming,
         make: impl FnOnce(Option<dataflow_db::Rows>) -> Result<Write> + Send + 'static,
         load_id: Option<EntryKey>,
+        tolerance: Option<ToleranceTuple>,
         caller: Caller,
     ) -> PyResult<PyOperation> {
+        let tolerance = read_tolerance(py, tolerance)?;
         let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
         let load = load_id.map(|key| match input.as_ref().and_then(|input| input.load.clone()) {
             Some((SharedLoad { run, .. }, last)) => LoadPiece { key, last, run },
@@ -110,11 +120,12 @@ impl PyTable {
         PyOperation::new(py, caller.promise(), |cancel| {
             Box::pin(async move {
                 let named = |error| shifted(naming.apply(error), first);
+                let tolerates = tolerance.as_ref().map(|tolerance| tolerance.quarantine.is_some());
                 let rows = match input {
-                    Some(input) => Some(input.into_rows(&model, &cancel).await.map_err(named)?),
+                    Some(input) => Some(input.into_rows(&model, tolerates, &cancel).await.map_err(named)?),
                     None => None,
                 };
-                let written = database.write(&table, make(rows)?, load, &caller.context(cancel)).await;
+                let written = database.write(&table, make(rows)?, load, tolerance, &caller.context(cancel)).await;
                 Ok(Output::Written(Box::new(written.map_err(named)?), model))
             })
         })
@@ -217,6 +228,11 @@ fn rows_of(rows: Option<dataflow_db::Rows>) -> Result<dataflow_db::Rows> {
     rows.ok_or_else(|| Error::internal("a write of rows without rows"))
 }
 
+/// None where no row may be refused, else whether such rows are kept.
+fn keeps(tolerance: Option<&ToleranceTuple>) -> Option<bool> {
+    tolerance.map(|(_, _, _, quarantine)| quarantine.is_some())
+}
+
 fn read_load_id(py: Python<'_>, load_id: Option<&str>) -> PyResult<Option<EntryKey>> {
     load_id.map(EntryKey::new).transpose().map_err(|error| error.path("load_id")).or_raise(py)
 }
@@ -232,6 +248,7 @@ fn read_duplicates(text: &str) -> PyResult<Duplicates> {
 
 #[pymethods]
 impl PyTable {
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn append(
         &self,
         py: Python<'_>,
@@ -239,13 +256,14 @@ impl PyTable {
         return_rows: bool,
         single: bool,
         load_id: Option<&str>,
+        tolerance: Option<ToleranceTuple>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.form(Naming::of(single), true))?;
+        let input = Input::read(&self.model, data, self.form(Naming::of(single), true, keeps(tolerance.as_ref())))?;
         let part = input.part.clone();
         let make = move |rows| Ok(Write::Append { rows: rows_of(rows)?, return_rows, part });
-        self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, caller)
+        self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, tolerance, caller)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
@@ -261,11 +279,12 @@ impl PyTable {
         single: bool,
         within: Option<WithinTuple<'_>>,
         load_id: Option<&str>,
+        tolerance: Option<ToleranceTuple>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
         let within = within.map(|within| self.within(&within)).transpose()?;
-        let input = Input::read(&self.model, data, self.form(Naming::of(single), true))?;
+        let input = Input::read(&self.model, data, self.form(Naming::of(single), true, keeps(tolerance.as_ref())))?;
         let conflict_on = match conflict_on {
             None => self.schema().key.clone(),
             Some(names) => {
@@ -287,7 +306,7 @@ impl PyTable {
             let rows = rows_of(rows)?;
             Ok(Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part, within })
         };
-        self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, caller)
+        self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, tolerance, caller)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
@@ -299,10 +318,11 @@ impl PyTable {
         duplicates: &str,
         return_rows: bool,
         load_id: Option<&str>,
+        tolerance: Option<ToleranceTuple>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.form(Naming::Data, false))?;
+        let input = Input::read(&self.model, data, self.form(Naming::Data, false, keeps(tolerance.as_ref())))?;
         let on_missing = match on_missing {
             "skip" => OnMissing::Skip,
             "error" => OnMissing::Refuse,
@@ -312,7 +332,7 @@ impl PyTable {
         let part = input.part.clone();
         let make =
             move |rows| Ok(Write::UpdateRows { rows: rows_of(rows)?, on_missing, duplicates, return_rows, part });
-        self.write_input(py, Some(input), Naming::Data, make, read_load_id(py, load_id)?, caller)
+        self.write_input(py, Some(input), Naming::Data, make, read_load_id(py, load_id)?, tolerance, caller)
     }
 
     fn update_one(
@@ -381,13 +401,14 @@ impl PyTable {
         hard: bool,
         return_rows: bool,
         load_id: Option<&str>,
+        tolerance: Option<ToleranceTuple>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
-        let input = Input::read(&self.model, data, self.form(Naming::Keys, false))?;
+        let input = Input::read(&self.model, data, self.form(Naming::Keys, false, keeps(tolerance.as_ref())))?;
         let part = input.part.clone();
         let make = move |rows| Ok(Write::DeleteRows { rows: rows_of(rows)?, hard, return_rows, part });
-        self.write_input(py, Some(input), Naming::Keys, make, read_load_id(py, load_id)?, caller)
+        self.write_input(py, Some(input), Naming::Keys, make, read_load_id(py, load_id)?, tolerance, caller)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
@@ -442,6 +463,7 @@ impl PyTable {
 
     /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict; `defaults` says whether
     /// absent fields get theirs.
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn buffer(
         &self,
         convert: Py<PyAny>,
@@ -449,9 +471,11 @@ impl PyTable {
         bytes: usize,
         keys: bool,
         defaults: bool,
+        tolerates: Option<bool>,
         load: Option<&Bound<'_, PyLoad>>,
     ) -> PyBuffer {
-        let (form, load) = (self.form(Naming::of_items(keys), defaults), load.map(|load| load.get().shared()));
+        let form = self.form(Naming::of_items(keys), defaults, tolerates);
+        let load = load.map(|load| load.get().shared());
         PyBuffer::new(Arc::clone(&self.model), form, Most { rows, bytes }, convert, load)
     }
 
@@ -464,7 +488,7 @@ impl PyTable {
         defaults: bool,
         load: Option<&Bound<'_, PyLoad>>,
     ) -> PyResult<PyStream> {
-        let (form, load) = (self.form(Naming::of_items(keys), defaults), load.map(|load| load.get().shared()));
+        let (form, load) = (self.form(Naming::of_items(keys), defaults, None), load.map(|load| load.get().shared()));
         PyStream::open(&self.model, data, form, Most { rows, bytes }, load)
     }
 

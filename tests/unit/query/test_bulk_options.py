@@ -43,9 +43,6 @@ def test_every_option_has_a_default(verb: str):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("on_error", "skip"),
-        ("on_error", "quarantine"),
-        ("reject_limit", 5),
         ("batch_size", 100),
         ("parallel", 2),
     ],
@@ -75,6 +72,8 @@ WRONG = [
     ("bulk_create", "chunk_rows", 2**63),
     ("bulk_delete", "max_affected", 2**64),
     ("bulk_update", "chunk_rows", 1.5),
+    *(("bulk_create", "reject_limit", value) for value in (-1, 0.0, 1.0, True, "5", float("nan"))),
+    ("bulk_update", "reject_limit", 5),
     *((verb, "load_id", value) for verb in KINDS for value in (7, b"x", True, "\ud800")),
 ]
 

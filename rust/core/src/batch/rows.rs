@@ -69,6 +69,15 @@ impl RowsBuilder {
         self.rows += 1;
     }
 
+    /// Ends a row whose column `at` was refused: it keeps its place and has no values from there on.
+    pub fn spoil_row(&mut self, at: usize) {
+        for (values, given) in &mut self.columns[at..] {
+            values.append_null();
+            given.append(false);
+        }
+        self.end_row();
+    }
+
     pub fn rows(&self) -> usize {
         self.rows
     }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::{Given, Presence};
 use crate::error::{Error, Result};
+use crate::reject::Reject;
 use crate::schema::{TableSchema, hex};
 use crate::types::LogicalType;
 
@@ -23,6 +24,8 @@ pub struct InputHash {
     head: Sha256,
     /// The columns that are looked at, by index.
     columns: Vec<(usize, Column)>,
+    /// Of the rows that are not taken, where there are some.
+    refused: Option<Sha256>,
     rows: u64,
 }
 
@@ -33,7 +36,7 @@ impl InputHash {
     /// `columns` are those of the rows that matter, by index.
     pub fn new(table: &TableSchema, operation: &str, columns: &[usize]) -> Self {
         let columns = columns.iter().map(|&at| (at, Column::new(&table.columns[at].ty))).collect();
-        let mut hash = InputHash { head: Sha256::new(), columns, rows: 0 };
+        let mut hash = InputHash { head: Sha256::new(), columns, refused: None, rows: 0 };
         hash.setting("version", "1");
         // A dot in a name must not make two tables one.
         hash.setting("table", &format!("{:?} {:?}", table.namespace, table.table));
@@ -59,6 +62,16 @@ impl InputHash {
         Ok(())
     }
 
+    /// Adds a row that is not taken as it is. It has no values of the table's types: it is known by its number in the
+    /// load, and by what is wrong with it.
+    pub fn refused(&mut self, row: usize, reject: &Reject) {
+        let refused = self.refused.get_or_insert_default();
+        refused.update((row as u64).to_le_bytes());
+        add_text(refused, reject.kind.name());
+        add_text(refused, reject.column.as_deref().unwrap_or_default());
+        self.rows += 1;
+    }
+
     pub fn count(&self) -> u64 {
         self.rows
     }
@@ -76,6 +89,10 @@ impl InputHash {
                 add_text(&mut whole, &tag(&schema.ty));
                 whole.update(digest);
             }
+        }
+        if let Some(refused) = self.refused {
+            add_text(&mut whole, "refused");
+            whole.update(refused.finalize());
         }
         hex(&whole.finalize())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
-use dataflow_core::batch::{batch_bytes, check_rows, normalise_column};
+use dataflow_core::batch::{Given, batch_bytes, check_rows, find_refused, normalise_column};
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::merge::Fate;
 use dataflow_core::outcomes::{Outcomes, key_columns};
@@ -108,6 +108,14 @@ impl Append {
     }
 }
 
+/// The rows that no insert takes, whatever is stored: what it needs is missing, or a check of the model is not met.
+pub(super) fn refused_inserts(table: &TableSchema, given: &Given, now: i64) -> Result<Vec<(usize, Error)>> {
+    let mut refused = find_refused(0..given.rows(), |rows| given.check_required(table, rows))?;
+    let stored = KeyWork::new(table, &[], 0, false).apply(table, given.to_stored(table, now)?)?;
+    refused.extend(find_refused(0..given.rows(), |rows| check_rows(table, &stored.slice(rows.start, rows.len())))?);
+    Ok(refused)
+}
+
 fn number(numbers: Option<&[usize]>, row: usize) -> usize {
     numbers.and_then(|numbers| numbers.get(row)).copied().unwrap_or(row)
 }
@@ -126,6 +134,7 @@ pub(super) fn rows_keys(table: &TableSchema, rows: &Rows) -> Result<Vec<ArrayRef
     };
     match rows {
         Rows::Given(given) => Ok(vec![Arc::clone(given.batch.column(at))]),
+        Rows::Sifted(sifted) => Ok(sifted.kept.iter().map(|kept| Arc::clone(kept.given.batch.column(at))).collect()),
         Rows::Arrow { batches, reading } => {
             let mut keys = Vec::new();
             let mut first = 0;

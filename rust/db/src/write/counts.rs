@@ -26,16 +26,17 @@ pub struct Counts {
     pub ignored: u64,
     pub duplicate: u64,
     pub missing: u64,
+    pub rejected: u64,
     /// Rows a filter found.
     pub matched: u64,
 }
 
 impl Counts {
-    pub const NAMES: [&'static str; 8] =
-        ["inserted", "updated", "unchanged", "deleted", "ignored", "duplicate", "missing", "matched"];
+    pub const NAMES: [&'static str; 9] =
+        ["inserted", "updated", "unchanged", "deleted", "ignored", "duplicate", "missing", "rejected", "matched"];
 
     /// In the order of [`Self::NAMES`].
-    pub const fn values(&self) -> [u64; 8] {
+    pub const fn values(&self) -> [u64; 9] {
         [
             self.inserted,
             self.updated,
@@ -44,13 +45,14 @@ impl Counts {
             self.ignored,
             self.duplicate,
             self.missing,
+            self.rejected,
             self.matched,
         ]
     }
 
-    const fn from_values(values: [u64; 8]) -> Self {
-        let [inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched] = values;
-        Counts { inserted, updated, unchanged, deleted, ignored, duplicate, missing, matched }
+    const fn from_values(values: [u64; 9]) -> Self {
+        let [inserted, updated, unchanged, deleted, ignored, duplicate, missing, rejected, matched] = values;
+        Counts { inserted, updated, unchanged, deleted, ignored, duplicate, missing, rejected, matched }
     }
 
     /// Those of both.
@@ -166,14 +168,14 @@ mod tests {
 
     #[test]
     fn counts_come_back_from_the_ledger() {
-        let counts = Counts::from_values([1, 2, 3, 4, 5, 6, 7, 8]);
+        let counts = Counts::from_values([1, 2, 3, 4, 5, 6, 7, 8, 9]);
         assert_eq!(Counts::read(&counts.render().unwrap()).unwrap(), counts);
     }
 
     #[test]
     fn counts_are_added_and_taken_away_name_by_name() {
         let (all, some) =
-            (Counts::from_values([9, 8, 7, 6, 5, 4, 3, 2]), Counts::from_values([1, 2, 3, 4, 5, 3, 2, 1]));
+            (Counts::from_values([9, 8, 7, 6, 5, 4, 3, 3, 2]), Counts::from_values([1, 2, 3, 4, 5, 3, 2, 2, 1]));
         assert_eq!(all.since(some).and(some), all);
         assert_eq!((all.since(some).inserted, all.since(some).matched), (8, 1));
     }

@@ -4,8 +4,12 @@
 //! later row may give a key that the database gave to an earlier one. As a new row it would be refused for no fault of
 //! its own, and an upsert would change a row that it does not mean.
 
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
+use dataflow_core::batch::Given;
 use dataflow_core::dialect::{KeyGenerator, Statement};
 use dataflow_core::schema::{KeySource, TableSchema};
 use dataflow_core::types::LogicalType;
@@ -13,6 +17,7 @@ use dataflow_core::{Error, ErrorKind, Result};
 
 use super::append::rows_keys;
 use super::keys::{KeyWork, key_name};
+use super::load::Part;
 use super::{Write, Writer};
 use crate::execute::query;
 use crate::session::Session;
@@ -28,17 +33,32 @@ pub(super) fn check(table: &TableSchema, write: &Write) -> Result<()> {
     if table.key_source != KeySource::Database {
         return Ok(());
     }
-    let keys = rows_keys(table, rows)?;
-    let mut given = keys.iter().flat_map(|keys| keys.as_primitive::<Int64Type>().iter());
-    match given.position(|key| key.is_some_and(|key| part.may_have_generated(key))) {
+    match doubtful(&rows_keys(table, rows)?, part).next() {
         None => Ok(()),
-        Some(row) => {
-            let message = "the database may have given this key to a row of an earlier piece that came without one";
-            Err(Error::new(ErrorKind::UnsupportedData, message)
-                .path(format!("data[{row}].{}", key_name(table)?))
-                .hint("give the rows with keys first, or all rows at once: list(rows), pyarrow.table(data)"))
-        }
+        Some(row) => Err(refusal(table, row)?),
     }
+}
+
+/// The rows with a key that an earlier piece may have been given, each with the error that [`check`] has for it.
+pub(super) fn refused(table: &TableSchema, given: &Given, part: &Part) -> Result<Vec<(usize, Error)>> {
+    let Some(at) = table.automatic_key().filter(|_| table.key_source == KeySource::Database) else {
+        return Ok(Vec::new());
+    };
+    let keys = [Arc::clone(given.batch.column(at))];
+    doubtful(&keys, part).map(|row| Ok((row, refusal(table, row)?))).collect()
+}
+
+fn doubtful<'a>(keys: &'a [ArrayRef], part: &'a Part) -> impl Iterator<Item = usize> + 'a {
+    let given = keys.iter().flat_map(|keys| keys.as_primitive::<Int64Type>().iter());
+    let doubtful = given.enumerate().filter(|(_, key)| key.is_some_and(|key| part.may_have_generated(key)));
+    doubtful.map(|(row, _)| row)
+}
+
+fn refusal(table: &TableSchema, row: usize) -> Result<Error> {
+    let message = "the database may have given this key to a row of an earlier piece that came without one";
+    Ok(Error::new(ErrorKind::UnsupportedData, message)
+        .path(format!("data[{row}].{}", key_name(table)?))
+        .hint("give the rows with keys first, or all rows at once: list(rows), pyarrow.table(data)"))
 }
 
 impl Writer<'_> {

@@ -17,6 +17,9 @@ impl Write {
         let operation = self.operation().ok_or_else(|| Error::internal("a write of one row has no load id"))?;
         let mut hash = InputHash::new(table, operation, &self.columns(table));
         self.settings(table, &mut hash);
+        if let Some(Rows::Sifted(_)) = self.rows() {
+            hash.setting("on_error", "reject");
+        }
         Ok(hash)
     }
 
@@ -30,13 +33,16 @@ impl Write {
         table: &Arc<TableSchema>,
         cancel: &CancellationToken,
     ) -> Result<()> {
+        if let Some(rows) = self.rows() {
+            add_rows(hash, table, rows, cancel).await?;
+            if let Rows::Sifted(sifted) = rows {
+                let first = self.part().map_or(0, |part| part.first);
+                sifted.rejects.iter().for_each(|reject| hash.refused(first + reject.row, reject));
+            }
+        }
         match self {
-            Write::Append { rows, .. }
-            | Write::Upsert { rows, .. }
-            | Write::UpdateRows { rows, .. }
-            | Write::DeleteRows { rows, .. } => add_rows(hash, table, rows, cancel).await,
             Write::UpdateMatching { values, .. } => hash.rows(values),
-            Write::DeleteMatching { .. } | Write::UpdateOne { .. } | Write::DeleteOne { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -64,7 +64,7 @@ impl Database {
     pub async fn prune_ledger(&self, older: i64, unfinished: bool, context: &Context) -> Result<u64> {
         let filter = older_than(context.now_us().saturating_sub(older), context.tenant.as_ref(), unfinished);
         let write = Write::DeleteMatching { filter, max_affected: None, hard: true, return_rows: false };
-        Ok(self.write(self.ledger(), write, None, context).await?.counts.deleted)
+        Ok(self.write(self.ledger(), write, None, None, context).await?.counts.deleted)
     }
 }
 

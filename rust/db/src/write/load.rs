@@ -68,9 +68,30 @@ impl SeenKeys {
             }
         }
     }
+
+    /// The row of an earlier piece that had the key.
+    fn find(&self, key: &[u8], first: usize) -> Option<usize> {
+        let row = self.rows.get(&self.digest(key)).map(|row| u32::from_le_bytes(*row) as usize);
+        row.filter(|&row| row < first)
+    }
 }
 
 impl Part {
+    /// The row of an earlier piece that had the key of each row; nothing is noted.
+    pub(super) fn before(&self, keys: &Keys) -> Vec<Option<usize>> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().map(|key| key.and_then(|key| seen.find(key, self.first))).collect()
+    }
+
+    /// Notes the keys of rows, by their numbers in the piece.
+    pub(super) fn note<'k>(&self, rows: impl Iterator<Item = (usize, &'k [u8])>) -> Result<()> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for (row, key) in rows {
+            seen.note(key, self.first, self.first + row)?;
+        }
+        Ok(())
+    }
+
     /// For each row of the piece the row of an earlier piece that had its key.
     ///
     /// # Errors
@@ -133,18 +154,29 @@ impl Write {
     }
 
     /// Two writes: one of the first `rows`, one of the others.
-    pub(super) fn split(self, rows: usize) -> (Write, Write) {
+    pub(super) fn split(self, rows: usize) -> Result<(Write, Write)> {
         let (mut first, mut rest) = (self.clone(), self);
         if let (Some(ours), Some(theirs)) = (first.rows_mut(), rest.rows_mut()) {
-            (*ours, *theirs) = ours.split(rows);
+            (*ours, *theirs) = ours.split(rows)?;
         }
         if let Some(part) = rest.part_mut() {
             part.first += rows;
         }
-        (first, rest)
+        Ok((first, rest))
     }
 
-    fn rows_mut(&mut self) -> Option<&mut Rows> {
+    /// The rows given, where it takes rows.
+    pub(super) fn rows(&self) -> Option<&Rows> {
+        match self {
+            Write::Append { rows, .. }
+            | Write::Upsert { rows, .. }
+            | Write::UpdateRows { rows, .. }
+            | Write::DeleteRows { rows, .. } => Some(rows),
+            _ => None,
+        }
+    }
+
+    pub(super) fn rows_mut(&mut self) -> Option<&mut Rows> {
         match self {
             Write::Append { rows, .. }
             | Write::Upsert { rows, .. }
@@ -155,11 +187,20 @@ impl Write {
     }
 
     fn part_mut(&mut self) -> Option<&mut Part> {
+        self.part_slot().and_then(Option::as_mut)
+    }
+
+    /// Takes its place in a load away.
+    pub(super) fn take_part(&mut self) -> Option<Part> {
+        self.part_slot().and_then(Option::take)
+    }
+
+    fn part_slot(&mut self) -> Option<&mut Option<Part>> {
         match self {
             Write::Append { part, .. }
             | Write::Upsert { part, .. }
             | Write::UpdateRows { part, .. }
-            | Write::DeleteRows { part, .. } => part.as_mut(),
+            | Write::DeleteRows { part, .. } => Some(part),
             _ => None,
         }
     }

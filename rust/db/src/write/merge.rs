@@ -57,10 +57,8 @@ impl Merge {
             _ => return Err(Error::internal("a write that is no merge")),
         };
         let given = rows.whole(table)?;
-        match (rules.on_missing, rules.on_match) {
-            (OnMissing::Insert, OnMatch::Refuse) => {}
-            (OnMissing::Insert, _) => check_target(table, &given, &rules)?,
-            _ => check_keys(table, &given)?,
+        if rules.on_missing != OnMissing::Insert {
+            check_keys(table, &given)?;
         }
         let keys = Keys::of(table, &rules.target, &given.batch)?;
         let first = part.as_ref().map_or(0, |part| part.first);
@@ -70,6 +68,14 @@ impl Merge {
             within.check(table, &rules.target, &keys)?;
         }
         Ok(Merge { given, rules, keys, goes, repeats, first, return_rows, within })
+    }
+
+    /// Refuses data without a single value to be found by: it would always be inserted, whatever is there.
+    pub fn with_target(self, table: &TableSchema) -> Result<Self> {
+        if self.rules.on_missing == OnMissing::Insert && self.rules.on_match != OnMatch::Refuse {
+            check_target(table, &self.given, &self.rules.target)?;
+        }
+        Ok(self)
     }
 
     /// By which every row given is found, where it has a value.
@@ -106,12 +112,11 @@ impl Merge {
     }
 }
 
-/// Data without a single value to be found by would always be inserted, whatever is there.
-fn check_target(table: &TableSchema, given: &Given, rules: &Rules) -> Result<()> {
-    if given.rows() == 0 || !rules.target.iter().any(|&at| given.lacks(at)) {
+pub(super) fn check_target(table: &TableSchema, given: &Given, target: &[usize]) -> Result<()> {
+    if given.rows() == 0 || !target.iter().any(|&at| given.lacks(at)) {
         return Ok(());
     }
-    let names = table.names(&rules.target).join(", ");
+    let names = table.names(target).join(", ");
     Err(Error::new(ErrorKind::InvalidOption, format!("no row gives {names}, by which stored rows are found"))
         .path("conflict_on")
         .hint("give the fields, or name those of a unique set in conflict_on"))

@@ -13,6 +13,7 @@ mod matching;
 mod merge;
 mod one;
 mod piece;
+mod reject;
 mod returned;
 mod rows;
 mod run;
@@ -31,6 +32,7 @@ use dataflow_core::ledger::State;
 use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
 use dataflow_core::outcomes::Outcomes;
 use dataflow_core::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection};
+use dataflow_core::reject::Reject;
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 use tokio::time::Instant;
@@ -41,6 +43,8 @@ pub use self::counts::Counts;
 use self::form::{MANY, widened};
 use self::ledger::Step;
 pub use self::load::{Part, SeenKeys};
+use self::reject::Sieve;
+pub use self::reject::Tolerance;
 pub use self::rows::Rows;
 pub use self::run::{LoadPiece, LoadRun};
 pub use self::sync::Within;
@@ -95,6 +99,8 @@ pub struct Written {
     pub outcomes: Option<Outcomes>,
     /// Whether it was done before under its load id, and nothing was written now.
     pub replayed: bool,
+    /// The rows that were refused and left out, in input order; None where none may be, or it was done before.
+    pub rejects: Option<Vec<Reject>>,
     changed: Vec<Changed>,
     /// What the ledger says, where it is not what was expected: then nothing was written.
     elsewhere: Option<State>,
@@ -120,15 +126,17 @@ impl Write {
 
 impl Database {
     /// Writes all or nothing, in the context's transaction or in one of its own; with a load id no more than once.
+    /// With a `tolerance` rows that are refused are left out, and all others written.
     ///
     /// # Errors
     /// Every refusal of a value (path `data[row].field`) and of the database, `NotFound`, `MultipleRows`, `StaleRow`,
-    /// `DuplicateRow`, `KeyMismatch`, `AppendOnly`, `LoadMismatch`, and `CommitOutcomeUnknown`.
+    /// `DuplicateRow`, `KeyMismatch`, `AppendOnly`, `LoadMismatch`, `TooManyRejects`, and `CommitOutcomeUnknown`.
     pub async fn write(
         &self,
         table: &Table,
-        write: Write,
+        mut write: Write,
         load: Option<LoadPiece>,
+        tolerance: Option<Tolerance>,
         context: &Context,
     ) -> Result<Written> {
         let schema = &table.schema;
@@ -137,19 +145,36 @@ impl Database {
             return Err(Error::new(ErrorKind::AppendOnly, format!("the rows of {} are never changed", schema.model))
                 .hint("its model says append_only: only new rows are taken"));
         }
+        let tolerance = tolerance.filter(|_| write.rows().is_some());
+        if let (Some(tolerance), Some(rows)) = (&tolerance, write.rows_mut()) {
+            let given = std::mem::replace(rows, Rows::Sifted(Arc::default()));
+            *rows = Rows::Sifted(given.sifted(schema, tolerance.quarantine.is_some(), &context.cancel).await?);
+        }
         match load {
-            None => self.write_step(table, write, None, context).await,
-            Some(piece) => Box::pin(self.write_piece(table, write, &piece, context)).await,
+            None => self.write_step(table, write, None, tolerance.as_ref(), context).await,
+            Some(piece) => Box::pin(self.write_piece(table, write, &piece, tolerance.as_ref(), context)).await,
         }
     }
 
     /// One attempt, which leaves nothing behind where the ledger says that another step is the next one.
-    async fn write_step(&self, table: &Table, write: Write, step: Option<Step>, context: &Context) -> Result<Written> {
+    async fn write_step(
+        &self,
+        table: &Table,
+        write: Write,
+        step: Option<Step>,
+        tolerance: Option<&Tolerance>,
+        context: &Context,
+    ) -> Result<Written> {
         let schema = &table.schema;
         let now = context.now_us();
-        generated::check(schema, &write)?;
         let part = write.part().cloned();
-        let mut job = Job::new(schema, &context.scope(), write, now)?;
+        let mut job = match tolerance {
+            Some(tolerance) => Job::Sift(Sieve::new(schema, write, tolerance.clone())?),
+            None => {
+                generated::check(schema, &write)?;
+                Job::new(schema, &context.scope(), write, now)?
+            }
+        };
         if context.transaction.as_ref().is_some_and(|transaction| transaction.read_only()) {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
         }
@@ -158,6 +183,9 @@ impl Database {
             (Some(_), _) => self.make_ready(self.ledger(), context).await?,
             (None, Some(nothing)) => return Ok(nothing),
             (None, None) => {}
+        }
+        if tolerance.is_some_and(|tolerance| tolerance.quarantine.is_some()) {
+            self.make_ready(self.quarantine(), context).await?;
         }
         let limits = context.limits();
         let writer = Writer {
@@ -171,7 +199,7 @@ impl Database {
             snapshot: context.transaction.as_ref().is_some_and(|transaction| transaction.sees_the_past()),
             step,
             part,
-            nested: context.transaction.is_some(),
+            nested: context.transaction.is_some() || matches!(job, Job::Sift(_)),
             many: job.rows_met() > MANY,
         };
         match &context.transaction {
@@ -199,6 +227,8 @@ enum Job {
     Append(Append),
     Merge(merge::Merge),
     Change(Write),
+    /// Rows of which some may be refused: the others are jobs of their own.
+    Sift(Sieve),
 }
 
 impl Job {
@@ -209,7 +239,7 @@ impl Job {
                 Ok(Job::Append(append.after(part.map_or(0, |part| part.first))))
             }
             write @ (Write::Upsert { .. } | Write::UpdateRows { .. }) => {
-                merge::Merge::new(table, write, now).map(Job::Merge)
+                merge::Merge::new(table, write, now)?.with_target(table).map(Job::Merge)
             }
             write => Ok(Job::Change(write)),
         }
@@ -220,7 +250,26 @@ impl Job {
         match self {
             Job::Merge(merge) => merge.rows(),
             Job::Change(Write::DeleteRows { rows, .. }) => rows.count(),
-            Job::Append(_) | Job::Change(_) => 0,
+            Job::Append(_) | Job::Sift(_) | Job::Change(_) => 0,
+        }
+    }
+
+    /// As [`Self::new`] for some rows of a write: what is asked of all of them was asked.
+    fn of_some(table: &Arc<TableSchema>, scope: &Scope, write: Write, now: i64) -> Result<Self> {
+        match write {
+            write @ (Write::Upsert { .. } | Write::UpdateRows { .. }) => {
+                merge::Merge::new(table, write, now).map(Job::Merge)
+            }
+            write => Job::new(table, scope, write, now),
+        }
+    }
+
+    /// Whether it reads no row to decide what it writes.
+    const fn only_appends(&self) -> bool {
+        match self {
+            Job::Append(_) => true,
+            Job::Sift(sieve) => sieve.only_appends(),
+            Job::Merge(_) | Job::Change(_) => false,
         }
     }
 
@@ -230,6 +279,7 @@ impl Job {
             Job::Append(append) => append.without_rows(),
             Job::Merge(merge) => merge.without_rows(table),
             Job::Change(write) => write.without_rows(table),
+            Job::Sift(sieve) => sieve.without_rows(table),
         }
     }
 }
@@ -249,7 +299,7 @@ struct Writer<'a> {
     step: Option<Step>,
     /// Where the rows are only some of what a load brings.
     part: Option<Part>,
-    /// Whether it is part of a transaction that goes on after it.
+    /// Whether more of its transaction comes after it.
     nested: bool,
     /// Whether it meets so many stored rows that how they are reached matters.
     many: bool,
@@ -291,7 +341,9 @@ impl Writer<'_> {
                 let result = self.append_all(session, append, Effect::Write).await;
                 return self.told(result, || append.expected());
             }
-            Job::Append(_) => begin(session, self.dialect.as_ref(), &Begin::default(), &self.limits).await.map(drop),
+            _ if job.only_appends() => {
+                begin(session, self.dialect.as_ref(), &Begin::default(), &self.limits).await.map(drop)
+            }
             _ => self.begin_change(session).await,
         };
         let result = match result {
@@ -370,6 +422,7 @@ impl Writer<'_> {
                 None => Box::pin(self.merge(session, merge)).await,
             },
             Job::Change(write) => Box::pin(self.change(session, write)).await,
+            Job::Sift(sieve) => Box::pin(self.sift(session, sieve)).await,
         }
     }
 

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Mark, Step};
 use super::run::{LoadPiece, LoadRun};
-use super::{Counts, Write, Written};
+use super::{Counts, Tolerance, Write, Written};
 use crate::context::Context;
 use crate::database::{Database, Table};
 
@@ -100,7 +100,7 @@ impl Course<'_> {
 
     /// Leaves the rows that are written behind.
     async fn cut(&mut self, run: &mut LoadRun, rows: usize, state: &State) -> Result<()> {
-        let (written, rest) = self.write.clone().split(rows);
+        let (written, rest) = self.write.clone().split(rows)?;
         written.add_to(&mut self.from, self.schema, self.cancel).await?;
         self.check(&self.from, state)?;
         written.note_keys(self.schema)?;
@@ -148,10 +148,11 @@ impl Database {
         table: &Table,
         write: Write,
         piece: &LoadPiece,
+        tolerance: Option<&Tolerance>,
         context: &Context,
     ) -> Result<Written> {
         let mut run = piece.run.lock().await;
-        let result = self.go_on(table, write, piece, &mut run, context).await;
+        let result = self.go_on(table, write, piece, &mut run, tolerance, context).await;
         match result {
             Err(error) if error.kind() == ErrorKind::LoadMismatch => {
                 if let Some(transaction) = &context.transaction
@@ -171,6 +172,7 @@ impl Database {
         write: Write,
         piece: &LoadPiece,
         run: &mut LoadRun,
+        tolerance: Option<&Tolerance>,
         context: &Context,
     ) -> Result<Written> {
         let (schema, cancel) = (&table.schema, &context.cancel);
@@ -198,7 +200,7 @@ impl Database {
                 }
             }
             let step = course.step(run.counts);
-            let result = self.write_step(table, course.write.clone(), Some(step), context).await;
+            let result = self.write_step(table, course.write.clone(), Some(step), tolerance, context).await;
             if let Some(written) = course.end(run, result)? {
                 return Ok(written);
             }

@@ -1,9 +1,12 @@
 //! Rows on their way in, whole or in pieces.
 
+use std::sync::Arc;
+
 use arrow_array::{Array, RecordBatch};
-use dataflow_core::Result;
-use dataflow_core::batch::{Given, Reading, normalise};
+use dataflow_core::batch::{Given, Kept, Reading, Sifted, normalise, sift};
 use dataflow_core::schema::TableSchema;
+use dataflow_core::{Error, ErrorKind, Outcome, Result};
+use tokio_util::sync::CancellationToken;
 
 /// Rows normalised and encoded at a time: enough to fill the wire, little enough to stay in the cache.
 const CHUNK_ROWS: usize = 16_384;
@@ -15,6 +18,8 @@ pub enum Rows {
     Given(Given),
     /// Any Arrow; at least one batch, which may be empty.
     Arrow { batches: Vec<RecordBatch>, reading: Reading },
+    /// Those of the rows that the table takes, and what became of the others.
+    Sifted(Arc<Sifted>),
 }
 
 impl Rows {
@@ -22,12 +27,20 @@ impl Rows {
         match self {
             Rows::Given(given) => given.rows(),
             Rows::Arrow { batches, .. } => batches.iter().map(RecordBatch::num_rows).sum(),
+            Rows::Sifted(sifted) => sifted.count(),
         }
     }
 
     /// The first `rows` of them, and the others.
-    pub(super) fn split(&self, rows: usize) -> (Rows, Rows) {
-        match self {
+    ///
+    /// # Errors
+    /// None but `Internal`.
+    pub(super) fn split(&self, rows: usize) -> Result<(Rows, Rows)> {
+        Ok(match self {
+            Rows::Sifted(sifted) => {
+                let (first, rest) = sifted.split(rows)?;
+                (Rows::Sifted(Arc::new(first)), Rows::Sifted(Arc::new(rest)))
+            }
             Rows::Given(given) => {
                 let rest = given.rows() - rows;
                 (Rows::Given(given.slice(0, rows)), Rows::Given(given.slice(rows, rest)))
@@ -44,7 +57,7 @@ impl Rows {
                 let reading = *reading;
                 (Rows::Arrow { batches: first, reading }, Rows::Arrow { batches: rest, reading })
             }
-        }
+        })
     }
 
     /// The rows, where every one of them gives its key.
@@ -60,8 +73,9 @@ impl Rows {
         table: &std::sync::Arc<TableSchema>,
     ) -> impl Iterator<Item = Result<(usize, Given)>> + Send + use<> {
         let (given, batches, reading) = match self {
-            Rows::Given(given) => (Some(given.clone()), Vec::new(), None),
-            Rows::Arrow { batches, reading } => (None, batches.clone(), Some(*reading)),
+            Rows::Given(given) => (vec![given.clone()], Vec::new(), None),
+            Rows::Arrow { batches, reading } => (Vec::new(), batches.clone(), Some(*reading)),
+            Rows::Sifted(sifted) => (sifted.kept.iter().map(|kept| kept.given.clone()).collect(), Vec::new(), None),
         };
         let table = std::sync::Arc::clone(table);
         let whole = given.into_iter().flat_map(|given| {
@@ -78,9 +92,45 @@ impl Rows {
                 let given = normalise(&table, &piece, reading, at).map_err(|error| error.within("data"))?;
                 Ok((at, given))
             }
-            None => Err(dataflow_core::Error::internal("Arrow rows without a way to read them")),
+            None => Err(Error::internal("Arrow rows without a way to read them")),
         });
         whole.chain(read)
+    }
+
+    /// The rows with those taken out that the table refuses as they are; their payloads are made where they are kept.
+    ///
+    /// Between two pieces a cancel is heard, and other tasks get their turn.
+    pub(super) async fn sifted(
+        self,
+        table: &TableSchema,
+        with_payload: bool,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Sifted>> {
+        let (batches, reading) = match self {
+            Rows::Sifted(sifted) => return Ok(sifted),
+            Rows::Given(given) => {
+                let numbers = (0..given.rows()).collect();
+                return Ok(Arc::new(Sifted { kept: vec![Kept { given, numbers }], rejects: Vec::new() }));
+            }
+            Rows::Arrow { batches, reading } => (batches, reading),
+        };
+        let (mut sifted, mut first) = (Sifted::default(), 0);
+        for batch in batches {
+            for (at, rows) in steps(batch.num_rows()) {
+                let piece = batch.slice(at, rows);
+                let found = sift(table, &piece, reading, first + at, with_payload);
+                let (kept, rejects) = found.map_err(|error| error.within("data"))?;
+                sifted.kept.push(kept);
+                sifted.rejects.extend(rejects);
+                if cancel.is_cancelled() {
+                    let cancelled = Error::new(ErrorKind::Cancelled, "the operation was cancelled");
+                    return Err(cancelled.outcome(Outcome::RolledBack));
+                }
+                tokio::task::yield_now().await;
+            }
+            first += batch.num_rows();
+        }
+        Ok(Arc::new(sifted))
     }
 
     /// All rows at once.
@@ -120,7 +170,7 @@ mod tests {
             batches.iter().flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
         };
         for at in 0..=5 {
-            let (first, rest) = rows.split(at);
+            let (first, rest) = rows.split(at).unwrap();
             assert_eq!((first.count(), rest.count()), (at, 5 - at));
             assert_eq!([values(&first), values(&rest)].concat(), [0, 1, 2, 3, 4]);
         }
