@@ -19,7 +19,7 @@ COLUMNS = ("id", "sku", "name", "price", "qty", "tags", "created_at", "active")
 TYPES = dict(zip(COLUMNS, ["int8", "text", "text", "float8", "int8", "text", "timestamptz", "bool"], strict=True))
 
 
-def declare(db: DataFlow) -> type:
+def declare(db: DataFlow) -> type[Any]:
     @db.model
     class Item:
         id: int
@@ -39,7 +39,8 @@ class Items:
 
     def __init__(self, server: PostgreSQL, db: DataFlow, url: str) -> None:
         self.server, self.url = server, url
-        self.table = db.table(declare(db))
+        self.model = declare(db)
+        self.table = db.table(self.model)
         admin_url = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
         self.admin = psycopg.connect(admin_url, autocommit=True)
         self.adbc = adbc.connect(url)
@@ -70,6 +71,18 @@ class Items:
 
     def _file(self, table: str) -> Path:
         return Path(self.server.directory) / f"{table}.copy"
+
+    def limit(self) -> None:
+        """The server's own load of the kept rows: nobody is faster on one connection."""
+        self.admin.execute(f"COPY item ({', '.join(COLUMNS)}) FROM '{self._file('item')}' (FORMAT binary)")
+
+    def clear(self) -> None:
+        self.admin.execute("TRUNCATE item")
+        self.admin.execute("CHECKPOINT")
+
+    def check(self, rows: pa.Table) -> None:
+        """That exactly these rows are stored, by their number and the sum of a column."""
+        assert self.totals() == (rows.num_rows, rows["qty"].to_numpy().sum())
 
     def totals(self) -> tuple[int, int]:
         """How many rows are stored, and the sum of `qty`."""

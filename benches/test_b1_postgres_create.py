@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pytest
 
-from benches.item import postgres_items
+from benches.items import items_on
 from benches.peers import compare
 from tests.servers import PostgreSQL
 
@@ -15,13 +14,13 @@ ROUNDS = 7
 
 @pytest.mark.benchmark(group="B1 PostgreSQL create, Arrow")
 def test_a_million_arrow_rows(benchmark: Any, postgres: PostgreSQL, rows: pa.Table) -> None:
-    with postgres_items(postgres) as items, adbc.connect(items.url) as peer:
-        items.encode(rows)
+    with items_on(postgres) as items:
+        items.keep(rows)
 
         def through_adbc() -> None:
-            with peer.cursor() as cursor:
+            with items.adbc.cursor() as cursor:
                 cursor.adbc_ingest("item", rows, mode="append")
-            peer.commit()
+            items.adbc.commit()
 
         jobs = {"dataflow": lambda: items.table.bulk_create(rows), "adbc": through_adbc, "limit": items.limit}
         medians = compare(benchmark, jobs, items.clear, ROUNDS, check=lambda: items.check(rows))

@@ -7,7 +7,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pytest
 
-from benches.item import postgres_items
+from benches.items import items_on
 from benches.peers import compare
 from tests.servers import PostgreSQL
 
@@ -17,9 +17,9 @@ ROUNDS = 5
 @pytest.mark.benchmark(group="B2 PostgreSQL create, frames")
 @pytest.mark.parametrize("kind", ["pandas", "polars"])
 def test_a_million_rows_of_a_frame(benchmark: Any, postgres: PostgreSQL, rows: pa.Table, kind: str) -> None:
-    with postgres_items(postgres) as items, adbc.connect(items.url) as peer:
-        items.encode(rows)
-        frame, own_way = (pandas_way if kind == "pandas" else polars_way)(rows, peer)
+    with items_on(postgres) as items:
+        items.keep(rows)
+        frame, own_way = (pandas_way if kind == "pandas" else polars_way)(rows, items.adbc)
         jobs = {"dataflow": lambda: items.table.bulk_create(frame), kind: own_way, "limit": items.limit}
         medians = compare(benchmark, jobs, items.clear, ROUNDS, check=lambda: items.check(rows))
     assert medians[kind].wall / medians["dataflow"].wall >= 1

@@ -10,14 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from benches.item import COLUMNS, declare
+from benches.items import COLUMNS, declare
 from benches.peers import compare
 from dataflow import DataFlow
 
 ROUNDS = 5
-NAMES = COLUMNS.split(", ")
-INSERT = f"INSERT INTO item ({COLUMNS}) VALUES ({', '.join(f':{name}' for name in NAMES)})"
-UPSERT = f"{INSERT} ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in NAMES[1:])}"
+INSERT = f"INSERT INTO item ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
+UPSERT = f"{INSERT} ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"
 # The peers' table has the columns and the durability of ours.
 TABLE = """
 CREATE TABLE item (

@@ -1,7 +1,6 @@
 """B8: a million Arrow rows into an existing MariaDB table, and an upsert of which half exist."""
 
 import asyncio
-import datetime as dt
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,13 +15,13 @@ import pyarrow.csv as csv
 import pymysql
 import pytest
 
+from benches.items import COLUMNS, declare
 from benches.peers import compare
 from dataflow import DataFlow
 from tests.servers import MariaDB
 
 ROUNDS = 5
 BATCH = 10_000
-COLUMNS = ["id", "sku", "name", "price", "qty", "tags", "created_at", "active"]
 INSERT = f"INSERT INTO item ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 UPSERT = INSERT + " ON DUPLICATE KEY UPDATE " + ", ".join(f"{name} = VALUES({name})" for name in COLUMNS[1:])
 LOAD_TEXT = "LOAD DATA LOCAL INFILE '{}' INTO TABLE item CHARACTER SET binary ({})"
@@ -30,21 +29,6 @@ LOAD_CSV = (
     "LOAD DATA LOCAL INFILE '{}' INTO TABLE item CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' "
     "OPTIONALLY ENCLOSED BY '\"' (id, sku, name, price, qty, @tags, created_at, active) SET tags = NULLIF(@tags, '')"
 )
-
-
-def declare(db: DataFlow) -> type:
-    @db.model
-    class Item:
-        id: int
-        sku: str
-        name: str
-        price: float
-        qty: int
-        tags: str | None
-        created_at: dt.datetime
-        active: bool
-
-    return Item
 
 
 def plain(rows: pa.Table) -> pa.Table:

@@ -10,14 +10,15 @@ import asyncpg
 import psycopg
 import pytest
 
-from benches.item import COLUMNS, Items, postgres_items
+from benches.items import COLUMNS, Items, items_on
 from benches.rows import standard_rows
 from tests.servers import PostgreSQL
 
 CALLS = 300
 TASKS = 32
-INSERT = f"INSERT INTO item ({COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
-NUMBERED = f"INSERT INTO item ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+NAMES = ", ".join(COLUMNS)
+INSERT = f"INSERT INTO item ({NAMES}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+NUMBERED = f"INSERT INTO item ({NAMES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
 
 
 class Given:
@@ -40,7 +41,7 @@ def report(what: str, medians: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("size", [1, 10, 100, 1000])
 def test_a_blocking_call(postgres: PostgreSQL, size: int) -> None:
-    with postgres_items(postgres) as items, psycopg.connect(items.url) as peer:
+    with items_on(postgres) as items, psycopg.connect(items.url) as peer:
         given = Given()
 
         def ours(rows: list[dict[str, Any]]) -> None:
@@ -68,7 +69,7 @@ def test_a_blocking_call(postgres: PostgreSQL, size: int) -> None:
 
 @pytest.mark.parametrize("size", [1, 10, 100, 1000])
 def test_an_awaited_call(postgres: PostgreSQL, size: int) -> None:
-    with postgres_items(postgres) as items:
+    with items_on(postgres) as items:
         medians = asyncio.run(awaited(items, size))
     print()
     report(f"{size} rows, awaited", medians)
@@ -105,7 +106,7 @@ def their_call(pool: Any, size: int) -> Callable[[list[dict[str, Any]]], Awaitab
 
 
 def test_one_row_a_call_from_many_tasks(postgres: PostgreSQL) -> None:
-    with postgres_items(postgres) as items:
+    with items_on(postgres) as items:
         medians = asyncio.run(many_tasks(items))
     print()
     report(f"one row, {TASKS} tasks", medians)
