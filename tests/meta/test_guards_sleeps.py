@@ -14,6 +14,7 @@ REASONS = {
     "faults/test_cancel_late.py::cancel_late": "blocks the loop on purpose; the law gives the server so long",
     "faults/test_half_open.py::test_waiting_for_a_silent_server_can_be_cancelled": "a cancel is right at any moment",
     "faults/test_idle_cut.py::flow": "an idle connection broke, and nobody is told when the client has noticed",
+    "faults/test_load_killed.py::run": "a kill is right at any moment of the load",
     "integration/test_conflicts.py::test_a_transaction_that_idles_past_its_timeout_keeps_nothing": "time is to pass",
     "integration/test_events.py::settled": "what must not come gets the time to come",
     "integration/test_servers_variants.py::seconds_to_recover": "the pause of a client that tries for a while",

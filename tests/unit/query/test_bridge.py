@@ -99,7 +99,7 @@ async def test_what_ends_a_transaction_is_not_cancelled_but_waited_for():
     await asyncio.sleep(0)
     for _ in range(3):
         task.cancel()
-        await asyncio.sleep(0.001)
+        await turns()
     assert not task.done()
     operation.settle()
     with pytest.raises(asyncio.CancelledError):
@@ -144,11 +144,11 @@ async def test_a_step_apart_survives_a_second_cancel():
     task = asyncio.create_task(adrive(steps()))
     await asyncio.sleep(0)
     task.cancel()
-    await asyncio.sleep(0.01)
+    await turns()
     operations[0].settle()
-    await asyncio.sleep(0.01)
+    await turns()
     task.cancel()
-    await asyncio.sleep(0.01)
+    await turns()
     operations[1].settle()
     with pytest.raises(asyncio.CancelledError):
         await task
