@@ -394,6 +394,7 @@ impl PyTable {
         self.write(py, write, read_load_id(py, load_id)?, Caller::read(py, caller)?)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn delete_rows(
         &self,
         py: Python<'_>,
