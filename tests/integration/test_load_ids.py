@@ -163,7 +163,7 @@ OPTIONS: dict[str, tuple[Call, Call]] = {
     ),
     "update_fields": (
         lambda t: t.bulk_upsert([{"code": "a", "size": 5}], conflict_on="code", load_id="x"),
-        lambda t: t.bulk_upsert([{"code": "a", "size": 5}], conflict_on="code", update_fields="code", load_id="x"),
+        lambda t: t.bulk_upsert([{"code": "a", "size": 5}], conflict_on="code", update_fields="size", load_id="x"),
     ),
     "on_missing": (
         lambda t: t.bulk_update(data=[{"id": 1, "size": 2}], load_id="x"),

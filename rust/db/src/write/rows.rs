@@ -10,6 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows normalised and encoded at a time: enough to fill the wire, little enough to stay in the cache.
 const CHUNK_ROWS: usize = 16_384;
+/// Rows behind one savepoint, where some may be refused: enough that their way over the wire hides the round trips
+/// between two of them, and that a load has fewer of them than PostgreSQL keeps subtransactions in memory (64).
+pub(super) const SETTLED_ROWS: usize = 8 * CHUNK_ROWS;
 
 /// Rows as they were handed over.
 #[derive(Clone)]
@@ -116,7 +119,7 @@ impl Rows {
         };
         let (mut sifted, mut first) = (Sifted::default(), 0);
         for batch in batches {
-            for (at, rows) in steps(batch.num_rows()) {
+            for (at, rows) in steps_of(batch.num_rows(), SETTLED_ROWS) {
                 let piece = batch.slice(at, rows);
                 let found = sift(table, &piece, reading, first + at, with_payload);
                 let (kept, rejects) = found.map_err(|error| error.within("data"))?;
@@ -142,7 +145,11 @@ impl Rows {
 
 /// An empty batch is still one piece: its columns are checked.
 fn steps(rows: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..rows.max(1)).step_by(CHUNK_ROWS).map(move |at| (at, CHUNK_ROWS.min(rows - at)))
+    steps_of(rows, CHUNK_ROWS)
+}
+
+fn steps_of(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows.max(1)).step_by(most).map(move |at| (at, most.min(rows - at)))
 }
 
 #[cfg(test)]

@@ -25,12 +25,9 @@ use super::generated;
 use super::load::Part;
 use super::merge::check_target;
 use super::returned::told_nothing;
+use super::rows::SETTLED_ROWS;
 use super::{Rows, Write, Writer, Written};
 use crate::session::{Effect, Session};
-
-/// Rows behind one savepoint, where they are not cut already: a failure costs no more than these, and a load has few
-/// enough of them that PostgreSQL keeps the list of its subtransactions in memory (64).
-const CHUNK_ROWS: usize = 16_384;
 
 /// That some rows may be refused.
 #[derive(Clone, Debug, Default)]
@@ -197,7 +194,7 @@ impl Writer<'_> {
         let place = |number: usize| whole.numbers.binary_search(&number).unwrap_or_default();
         let mut waiting: BTreeSet<usize> = rounds.first().into_iter().collect();
         while !waiting.is_empty() {
-            let rows: Vec<usize> = waiting.iter().take(CHUNK_ROWS).copied().collect();
+            let rows: Vec<usize> = waiting.iter().take(SETTLED_ROWS).copied().collect();
             waiting.retain(|row| rows.binary_search(row).is_err());
             let taken = whole.take(&rows)?;
             // The next of the same key goes before the rows behind it; one before them is too late anyway.
