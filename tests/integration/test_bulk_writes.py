@@ -199,8 +199,8 @@ def test_unknown_options_and_keywords_are_refused(items: Any) -> None:
         lambda: items.bulk_create(rows, on_conflikt="update"),
         lambda: items.bulk_create(rows, update_fields=["name"]),
         lambda: items.bulk_upsert(rows, on_missing="skip"),
-        lambda: items.bulk_update(data=rows, dry_run=True),
-        lambda: items.bulk_delete({"id": 1}, return_rows=True),
+        lambda: items.bulk_update(data=rows, hard=True),
+        lambda: items.bulk_delete({"id": 1}, duplicates="first"),
     ]
     for call in calls:
         with pytest.raises(errors.UnknownOptionError):
