@@ -24,8 +24,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than ten seconds")
-    # SIGTERM like Ctrl-C: fixtures are torn down, so servers and their data go.
+    # SIGTERM like Ctrl-C: fixtures are torn down, so servers and their data go. A shell has commands in its background
+    # ignore Ctrl-C, which tests send to this process and to its children.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # A failure prints the blob that replays it; databases are too slow for a deadline an example.
     settings.register_profile("dataflow", print_blob=True, deadline=None)
     settings.load_profile("dataflow")

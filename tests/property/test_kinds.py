@@ -208,7 +208,7 @@ BAD_FORMS = [
 def test_the_table_refuses_what_is_no_value(database: Database, flow: DataFlow) -> None:
     for name, literal in BAD_FORMS:
         table_of(flow, named(name)).count()
-        refusals = (psycopg.Error, pymysql.MySQLError, EOFError)
+        refusals = (psycopg.Error, pymysql.MySQLError, bare.SQLiteRefusedError)
         with pytest.raises(refusals):
             bare.execute(database, f'INSERT INTO cells{name} (batch, "at", "value") VALUES (-2000, 0, {literal})')
 

@@ -1,10 +1,9 @@
 """The events of a run as an iterator: the same run, read in a loop."""
 
 import asyncio
-import gc
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import aclosing, closing
 from contextvars import ContextVar
 from typing import Any
@@ -177,16 +176,7 @@ def test_an_error_in_the_loop_cancels_the_run() -> None:
     assert threads_of_runs() == []
 
 
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    """No collector runs: in a finalizer of another test's garbage Python would swallow a KeyboardInterrupt."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-def test_ctrl_c_cancels_the_run(uncollected: None) -> None:
+def test_ctrl_c_cancels_the_run() -> None:
     blocked, told = Blocked(), list[RunEvent]()
 
     def interrupt() -> None:
