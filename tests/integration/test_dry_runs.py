@@ -7,6 +7,8 @@ import pytest
 
 from dataflow import DataFlow, Table, errors
 from dataflow.query.result import BulkResult
+from tests.database import Database
+from tests.integration import bare
 from tests.integration.fresh import fresh
 from tests.integration.nodes import Nodes, counts
 from tests.runtime.server import wait_until
@@ -150,3 +152,23 @@ def test_a_node_has_a_dry_run_too(items: Table[Any], awaited: bool) -> None:
     result = Nodes(items, awaited).run("BulkDelete", {"keys": [1, 9], "dry_run": True})
     assert counts(result) == {"deleted": 1, "missing": 1}
     assert stored(items) == before
+
+
+def test_a_dry_run_makes_no_table_and_keeps_no_refused_rows(
+    database: Database, db: DataFlow, items: Table[Any]
+) -> None:
+    before = tables(database)
+    items.bulk_update(data=DATA, dry_run=True, **UPDATES)
+    assert tables(database) == before
+    with pytest.raises(errors.InvalidOptionError) as caught:
+        items.bulk_update(data=DATA, dry_run=True, on_error="quarantine")
+    assert caught.value.path == "on_error"
+
+
+def tables(database: Database) -> set[str]:
+    """The names of ours among the tables."""
+    if database.kind == "sqlite":
+        return {row[0] for row in bare.execute(database, "SELECT name FROM sqlite_master WHERE name LIKE 'dataflow_%'")}
+    listed = "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'dataflow_%' AND table_schema = "
+    schema = "'public'" if database.kind == "postgres" else "database()"
+    return {row[0] for row in bare.execute(database, listed + schema)}

@@ -187,6 +187,9 @@ def read_options(verb: str, kind: type[Any], given: Mapping[str, Any]) -> dict[s
         raise InvalidOptionError("return_rows has no meaning beside load_id", path="return_rows", hint=hint)
     if options.get("dry_run"):
         refuse_beside("dry_run", given, "atomic", "load_id", "max_affected")
+        if options.get("on_error") == "quarantine":
+            hint = 'on_error="skip" tells the same rows'
+            raise InvalidOptionError("a dry run keeps nothing, no refused rows either", path="on_error", hint=hint)
     return options
 
 

@@ -25,7 +25,7 @@ class LoadProgress:
         seconds: Time since it began.
         rows_per_second: `rows` by that time.
         pieces: Pieces written so far.
-        done: Whether all is written and committed.
+        done: Whether all is written; committed too, unless in a transaction of the caller or in a dry run.
     """
 
     rows: int

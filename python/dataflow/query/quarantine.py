@@ -96,7 +96,8 @@ class Quarantine:
                 Dates, times, decimals and UUIDs are texts; what was no value of any field is its `repr`.
 
         Returns:
-            What became of the rows that were written; `rejected` are those that were refused again.
+            What became of the rows that were written; `rejected` counts those that were refused again, whose new
+            reasons `list` tells.
         """
         started = perf_counter()
         return self._result(drive(self._inside(fix)), started)

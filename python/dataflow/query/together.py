@@ -62,7 +62,7 @@ def together(
 
 def rehearse(table: _core.Table, caller: Caller, write: Write[_R]) -> Steps[_R]:
     """What `write` would do: it is done, and undone."""
-    return together(table, caller, write, changes=True, ledger=True, kept=lambda: False)
+    return together(table, caller, write, changes=True, kept=lambda: False)
 
 
 def _undo(undo: _core.Operation[None], error: BaseException, outcome: str | None) -> Steps[None]:
