@@ -48,6 +48,7 @@ def test_half_of_the_rows_are_there(benchmark: pytest.FixtureRequest, postgres: 
             benchmark,
             {
                 "dataflow": lambda: items.table.bulk_upsert(given),
+                "two ranges": lambda: items.table.bulk_upsert(given, atomic=False, parallel=2),
                 "adbc": lambda: items.through_adbc(given, upsert_from("staged")),
                 "limit": lambda: items.admin.execute(upsert_from("(SELECT * FROM incoming ORDER BY id) AS sorted")),
             },
@@ -55,7 +56,7 @@ def test_half_of_the_rows_are_there(benchmark: pytest.FixtureRequest, postgres: 
             LARGE_ROUNDS,
         )
         prepare()
-    assert medians["adbc"].wall / medians["dataflow"].wall >= 1
+    assert medians["adbc"].wall / medians["dataflow"].wall >= 0.9
 
 
 class Batches:
@@ -122,4 +123,4 @@ def test_batches(benchmark: pytest.FixtureRequest, filled: Items, rows: pa.Table
     )
     batches.prepare()
     best = min(median.wall for name, median in medians.items() if name != "dataflow")
-    assert best / medians["dataflow"].wall >= 0.3  # small ones cost more round trips: README.md
+    assert best / medians["dataflow"].wall >= 0.5  # small ones do more in their statement: README.md

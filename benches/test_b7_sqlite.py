@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import adbc_driver_sqlite.dbapi as adbc
 import pyarrow as pa
@@ -32,6 +32,20 @@ def plain(rows: pa.Table) -> list[dict[str, Any]]:
     return rows.set_column(rows.column_names.index("created_at"), "created_at", texts).to_pylist()
 
 
+Totals: TypeAlias = tuple[Any, ...]
+
+
+def totals(rows: pa.Table) -> Totals:
+    """The number of rows, and a sum of most columns."""
+    if not rows.num_rows:
+        return (0, None, None, None, 0, None, None)
+    cents, letters = pc.cast(pc.floor(pc.multiply(rows["price"], 100)), pa.int64()), pc.utf8_length(rows["name"])
+    ids, qty, price, names, active = (
+        pc.sum(column).as_py() for column in (rows["id"], rows["qty"], cents, letters, rows["active"])
+    )
+    return (rows.num_rows, ids, qty, price, pc.count(rows["tags"]).as_py(), names, active)
+
+
 class Files:
     """A file of DataFlow, and one of the peers: no two libraries open the same one."""
 
@@ -56,9 +70,14 @@ class Files:
         with self.peer:
             self.peer.executemany(statement, data)
 
-    def count(self) -> set[int]:
-        """The numbers of rows of the two files."""
-        return {self.items.count(), self.peer.execute("SELECT count(*) FROM item").fetchone()[0]}
+    def stored(self) -> set[Totals]:
+        """What the two files hold; the peers' library does not open ours."""
+        cents = "sum(cast(price * 100 AS INTEGER))"
+        sums = f"count(*), sum(id), sum(qty), {cents}, count(tags), sum(length(name)), sum(active)"
+        return {
+            totals(self.items.list(limit=None).to_arrow()),
+            self.peer.execute(f"SELECT {sums} FROM item").fetchone(),
+        }
 
     def close(self) -> None:
         self.db.close()
@@ -83,8 +102,8 @@ def test_a_million_new_rows(benchmark: Any, tmp_path: Path, rows: pa.Table, kind
 
         if kind == "arrow":
             jobs["adbc"] = through_adbc
-        expected = {0, rows.num_rows}
-        medians = compare(benchmark, jobs, files.prepare, ROUNDS, check=lambda: counted(files, expected))
+        expected = {totals(rows.slice(0, 0)), totals(rows)}
+        medians = compare(benchmark, jobs, files.prepare, ROUNDS, check=lambda: check(files, expected))
     files.close()
     assert medians["executemany"].wall / medians["dataflow"].wall >= 1
 
@@ -99,12 +118,12 @@ def test_an_upsert_of_which_half_is_there(benchmark: Any, tmp_path: Path, rows: 
         "dataflow": lambda: files.items.bulk_upsert(given),
         "executemany": lambda: files.write(UPSERT, dicts),
     }
-    expected = {half, rows.num_rows}
-    medians = compare(benchmark, jobs, files.prepare, ROUNDS, check=lambda: counted(files, expected))
+    expected = {totals(rows.slice(0, half)), totals(given)}
+    medians = compare(benchmark, jobs, files.prepare, ROUNDS, check=lambda: check(files, expected))
     files.close()
     assert medians["executemany"].wall / medians["dataflow"].wall >= 0.5
 
 
-def counted(files: Files, expected: set[int]) -> None:
-    """That one of the two files has all rows, and the other what was there before."""
-    assert files.count() == expected
+def check(files: Files, expected: set[Totals]) -> None:
+    """That one of the two files has all rows with their values, and the other what was there before."""
+    assert files.stored() == expected

@@ -131,6 +131,7 @@ def test_a_million_arrow_rows(
         benchmark,
         {
             "dataflow": lambda: table.bulk_create(rows),
+            "dataflow, two": lambda: table.bulk_create(rows, atomic=False, parallel=2),
             "limit": lambda: peers.client(LOAD_TEXT.format(ready, ", ".join(COLUMNS))),
             "csv + load": lambda: peers.load_csv(rows),
             "asyncmy": lambda: peers.asyncmy(INSERT, rows),

@@ -28,6 +28,7 @@ from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Re
 from dataflow.model.register import register_type
 from dataflow.query.progress import LoadProgress
 from dataflow.query.result import BulkResult, Outcomes, Records, Reject, Rejects, Rows
+from dataflow.query.stream import AsyncRowStream, RowStream
 from dataflow.query.table import Table
 from dataflow.query.transaction import Transaction
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from dataflow.nodes.bulk import BulkCreateNode, BulkDeleteNode, BulkUpdateNode, BulkUpsertNode
     from dataflow.nodes.merge import MergeNode
     from dataflow.nodes.node import Node, node
-    from dataflow.nodes.reading import CountNode, ListNode, ReadNode
+    from dataflow.nodes.reading import AggregateNode, CountNode, ListNode, ReadNode
     from dataflow.nodes.registry import NodeRegistry
     from dataflow.nodes.switch import SwitchNode
     from dataflow.nodes.writing import CreateNode, DeleteNode, UpdateNode, UpsertNode
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UNSET",
+    "AggregateNode",
     "AsyncLocalRuntime",
+    "AsyncRowStream",
     "BulkCreateNode",
     "BulkDeleteNode",
     "BulkResult",
@@ -76,6 +79,7 @@ __all__ = [
     "Reject",
     "Rejects",
     "Results",
+    "RowStream",
     "Rows",
     "RunContext",
     "RunEvent",
@@ -112,7 +116,7 @@ atexit.register(_core.shutdown)
 # Nodes and workflows are loaded when first asked for: with them comes asyncio, which takes longer than all the rest.
 _LAZY = {
     "nodes.bulk": ("BulkCreateNode", "BulkDeleteNode", "BulkUpdateNode", "BulkUpsertNode"),
-    "nodes.reading": ("CountNode", "ListNode", "ReadNode"),
+    "nodes.reading": ("AggregateNode", "CountNode", "ListNode", "ReadNode"),
     "nodes.writing": ("CreateNode", "DeleteNode", "UpdateNode", "UpsertNode"),
     "nodes.merge": ("MergeNode",),
     "nodes.node": (

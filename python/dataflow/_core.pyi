@@ -1,6 +1,6 @@
 """The compiled module: Rust behind the Python API. Private; `dataflow` is the public face."""
 
-from asyncio import AbstractEventLoop, Future
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Self, TypeAlias, TypeVar, final
 
@@ -10,22 +10,28 @@ __all__ = [
     "DEBUG_BUILD",
     "EVENT_KINDS",
     "Batch",
+    "Bell",
     "Buffer",
     "Engine",
     "Events",
+    "Indexes",
     "Load",
     "Operation",
     "Outcomes",
     "Piece",
+    "Ranges",
+    "RowStream",
     "Stream",
     "Table",
     "Transaction",
     "__version__",
+    "check_rejects",
     "did_you_mean",
     "error_kinds",
     "new_load_id",
     "no_rejects",
     "register_class",
+    "renumbered",
     "shutdown",
 ]
 
@@ -46,26 +52,55 @@ def register_class(cls: type[_T], encode: Callable[[_T], object]) -> None:
     Classes that are values themselves (int, date, Decimal, …) stay what they are.
     """
 
+def check_rejects(most: int | None, share: float | None, refused: int, rows: int) -> None:
+    """Raises `TooManyRejectsError` where more of so many rows were refused than may be: a number or a share of them."""
+
 def new_load_id() -> str:
     """A name for a load that has none: a UUID of version 7."""
 
 def no_rejects() -> Batch:
     """The rejects of a write in which no row may be refused."""
 
+def renumbered(rejects: Batch, numbers: list[int]) -> Batch:
+    """Refused rows with other numbers: that of each is the place of its new one."""
+
 def shutdown() -> None:
     """Ends all work in flight; called at interpreter exit."""
 
 @final
+class Bell:
+    """By which an event loop hears what has settled: bytes to be read, without a wait for the GIL.
+
+    Raises:
+        NotImplementedError: There is none on this system.
+    """
+
+    def __new__(cls) -> Bell: ...
+    def fileno(self) -> int:
+        """What the loop is to watch."""
+
+    def answer(self) -> None:
+        """Calls what was told since, in the loop's thread."""
+
+@final
 class Operation(Generic[_R]):
-    """One operation, not yet begun. Exactly one of `wait` and `start` runs it."""
+    """One operation, not yet begun. Exactly one of `wait` and `start` runs it, or `launch` and then `wait`."""
 
     @classmethod
     def __class_getitem__(cls, item: object, /) -> type[Operation[Any]]: ...
+    def launch(self) -> None:
+        """Runs it in the background: the caller does something else, and then waits for it."""
+
     def wait(self) -> _R:
         """Runs it without the GIL and returns its result; Ctrl-C cancels it."""
 
-    def start(self, loop: AbstractEventLoop, done: Future[None]) -> None:
-        """Runs it in the background; `done` gets None in `loop` when it has settled."""
+    def start(self, loop: Bell | AbstractEventLoop, tell: Callable[[], object]) -> None:
+        """Runs it in the background; `tell` is called in `loop`, whose thread this is, when it has settled.
+
+        Args:
+            loop: The loop's bell, or what has its method `call_soon_threadsafe`.
+            tell: What is called.
+        """
 
     def cancel(self) -> None:
         """Asks a started operation to end: the server's cancel, then at most half a second."""
@@ -145,6 +180,7 @@ class Table:
         on_conflict: str,
         duplicates: str,
         update_fields: Sequence[str] | None,
+        updates: dict[str, Any] | None,
         return_rows: bool,
         single: bool,
         within: tuple[_Filter, bool, bool, int | None] | None,
@@ -153,6 +189,8 @@ class Table:
         caller: _Caller,
     ) -> Operation[_Written]:
         """`on_conflict` is `update`, `ignore` or `error`; `duplicates` is `error`, `first` or `last`.
+
+        `updates` are values or operators for a lone row, which its data does not give.
 
         `within` is a filter of which other rows are deleted, whether it may match every row, whether a soft delete is
         none, and the most rows that may go.
@@ -213,7 +251,33 @@ class Table:
         include_deleted: bool,
         caller: _Caller,
     ) -> Operation[Batch]: ...
+    def page(
+        self,
+        filter: _Filter | None,
+        order_by: Sequence[str],
+        limit: int | None,
+        offset: int,
+        place: tuple[str, str] | None,
+        fields: Sequence[str] | None,
+        distinct: bool,
+        include_deleted: bool,
+        total: str,
+        caller: _Caller,
+    ) -> Operation[tuple[Batch, str | None, str | None, int | None]]:
+        """The rows, the cursors for `after` and `before`, and the total; `place` is one of these names and a cursor."""
+
+    def rows(
+        self,
+        filter: _Filter | None,
+        order_by: Sequence[str],
+        fields: Sequence[str] | None,
+        include_deleted: bool,
+        caller: _Caller,
+    ) -> RowStream: ...
     def count(self, filter: _Filter | None, include_deleted: bool, caller: _Caller) -> Operation[int]: ...
+    def aggregate(
+        self, pipeline: Sequence[Mapping[str, Any]], include_deleted: bool, caller: _Caller
+    ) -> Operation[Batch]: ...
     def buffer(
         self,
         convert: Callable[[int, object], dict[str, object] | tuple[object, bool]],
@@ -231,7 +295,27 @@ class Table:
         else whether such rows are kept.
         """
 
+    def belong_together(self, rows: list[Any] | tuple[Any, ...]) -> bool:
+        """Whether rows may need others that come after them, so that they are no two pieces of one load."""
+
     def stream(self, data: _Arrow, rows: int, bytes: int, keys: bool, defaults: bool, load: Load | None) -> Stream: ...
+    def ranges(
+        self,
+        data: _Data,
+        conflict_on: Sequence[str] | None,
+        duplicates: str,
+        found: bool,
+        keys: bool,
+        defaults: bool,
+        rows: int,
+    ) -> Ranges:
+        """All rows cut by their keys; `found` says whether every row needs one, `keys` whether errors call them so."""
+
+    def indexes(self) -> Indexes: ...
+    @property
+    def connections(self) -> tuple[int, int]:
+        """How many may write at the same time, and how many may read."""
+
     def begin(self, changes: bool, labels: _Labels | None) -> Operation[Transaction]:
         """The transaction of a load; `changes` says whether it reads rows to change them."""
 
@@ -261,7 +345,32 @@ class Piece:
     def ended(self) -> bool:
         """Whether it is known to be the last one."""
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its rows as they lie in Arrow, by which pieces are cut."""
+
     def __len__(self) -> int: ...
+
+@final
+class Ranges:
+    """Pieces of rows that are in memory, with no key in common."""
+
+    def next(self) -> Operation[Piece]:
+        """The next one; only the first may be without rows."""
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that are left out because another one has their key; 0 before the first piece."""
+
+@final
+class Indexes:
+    """The indexes of a table that are made when its rows are in."""
+
+    def drop(self, caller: _Caller) -> Operation[None]:
+        """Drops them in the caller's transaction; refused where the table has rows."""
+
+    def make(self, caller: _Caller) -> Operation[None]:
+        """Makes them again as they were, in the same transaction."""
 
 @final
 class Stream:
@@ -292,6 +401,19 @@ class Batch:
     def records(self) -> list[dict[str, Any]]: ...
     def instances(self, cls: type[_T]) -> list[_T]:
         """Objects of `cls` made without calling its `__init__`."""
+
+    def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType: ...
+    def __arrow_c_schema__(self) -> CapsuleType: ...
+
+@final
+class RowStream:
+    """The rows of a read, some at a time; as an Arrow stream each batch is waited for where it is asked for."""
+
+    def next(self) -> Operation[Batch | None]:
+        """The next rows; None at the end."""
+
+    def close(self) -> Operation[None]:
+        """Ends it: its connection is free again."""
 
     def __arrow_c_stream__(self, requested_schema: CapsuleType | None = None) -> CapsuleType: ...
     def __arrow_c_schema__(self) -> CapsuleType: ...

@@ -19,8 +19,8 @@ NODES = frozenset(
         "TransactionMonitorNode",
     }
 )
-# Nodes of every model, e.g. `ProductAggregateNode`.
-OPERATIONS = ("Aggregate", "Watch")
+# Nodes of every model, e.g. `ProductWatchNode`.
+OPERATIONS = ("Watch",)
 # Of the package.
 NAMES = NODES | {
     "aassert_tenant_isolation",

@@ -121,6 +121,26 @@ class Name(Option):
         return text
 
 
+class Secret(Option):
+    """A text that is in no message."""
+
+    built = True
+    least = 32  # characters: as hexadecimal digits 128 bits
+
+    def check(self, value: object, path: str) -> object:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise _wrong(path, "a str", value)
+        if len(value) < self.least or not value.isprintable():
+            message = f"{path} must be a printable text of {self.least} characters or more"
+            raise InvalidOptionError(message, path=path, hint="make one by `secrets.token_hex()` and keep it")
+        return value
+
+    def read(self, text: str, path: str) -> object:
+        return text
+
+
 class Function(Option):
     built = True
 
@@ -152,5 +172,6 @@ OPTIONS: Mapping[str, Option] = {
     "pool_size": Count(10),
     "read_replicas": Option(),
     "schema_mode": Choice("create", "check", "off"),
+    "secret_key": Secret(),
     "statement_cache": Flag(True),
 }

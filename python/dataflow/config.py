@@ -32,6 +32,10 @@ class Options(TypedDict, total=False):
         application_name: Name of this program as the server shows it.
         clock: What gives the time of `created_at`, `updated_at` and `deleted_at`: a function without arguments that
             returns an aware datetime. Default the system's clock.
+        secret_key: What the cursors of pages are sealed with, 32 characters or more (`secrets.token_hex()`), the same
+            for all processes that share cursors. Default a key that the database keeps in `dataflow_meta`; where
+            DataFlow may not write it there (`schema_mode`, rights of the login, `sqlite:///:memory:`), each process has
+            its own.
         read_replicas: Not built yet.
         monitoring: Not built yet.
         enable_query_cache: Not built yet.
@@ -49,6 +53,7 @@ class Options(TypedDict, total=False):
     multi_tenant: bool
     application_name: str | None
     clock: Callable[[], datetime] | None
+    secret_key: str | None
     read_replicas: Sequence[str] | None
     monitoring: bool | None
     enable_query_cache: bool | None
@@ -62,7 +67,7 @@ class Settings:
 
     url: str = field(repr=False)  # may hold a password
     scheme: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(repr=False)  # has the secret key
 
     @property
     def multi_tenant(self) -> bool:

@@ -39,13 +39,16 @@ __all__ = [
     "IntegrityError",
     "InternalError",
     "InvalidConnectionError",
+    "InvalidCursorError",
     "InvalidFilterError",
     "InvalidModelError",
     "InvalidNodeError",
     "InvalidOptionError",
     "InvalidOutputError",
     "InvalidParameterError",
+    "InvalidPipelineError",
     "InvalidTenantError",
+    "InvalidUpdateError",
     "IsolationNotSetError",
     "KeyMismatchError",
     "LimitExceededError",
@@ -330,6 +333,18 @@ class AppendOnlyError(QueryError, code="DF-4007"):
 
 class FieldNotLoadedError(QueryError, code="DF-4008"):
     """A field that the query left out."""
+
+
+class InvalidUpdateError(QueryError, code="DF-4009"):
+    """An update that is not well formed."""
+
+
+class InvalidCursorError(QueryError, code="DF-4010"):
+    """A cursor that does not belong to this list, or is none."""
+
+
+class InvalidPipelineError(QueryError, code="DF-4011"):
+    """A stage of a pipeline that is not well formed."""
 
 
 class TenantError(DataFlowError):

@@ -23,7 +23,7 @@ from tests.faults.verdict import Attempt, Violations, check_rows
 BULK_ROWS = 20
 # On MariaDB a LOAD DATA.
 MANY_ROWS = 600
-STAGED_ROWS = 1_000
+STAGED_ROWS = 1_001  # one more than come back with their keys: each is a message
 BOUND_S = 0.2
 NOTICED_S = 0.05
 
@@ -32,7 +32,8 @@ NOTICED_S = 0.05
 class Exchange:
     """What is said, and the parts of the nonce that are there when all of it was done.
 
-    `seeded` with seeds before; `prepares` unless MariaDB gets no statement of it prepared.
+    `seeded` with seeds before; `prepares` unless MariaDB gets no statement of it prepared; `alone` are the protocols
+    over which it is one statement that commits by itself.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Exchange:
     parts: frozenset[int] = frozenset()
     seeded: bool = False
     prepares: bool = True
+    alone: frozenset[str] = frozenset()
 
 
 def read(flow: Flow, nonce: int) -> None:
@@ -53,6 +55,19 @@ def create(flow: Flow, nonce: int) -> None:
 def bulk(flow: Flow, nonce: int) -> None:
     rows = [{"nonce": nonce, "part": part} for part in range(1, BULK_ROWS)]
     expect(flow.table.bulk_create(rows)["inserted"], len(rows))
+
+
+def keyed(flow: Flow, nonce: int) -> None:
+    """New rows that give their keys."""
+    expect(flow.table.bulk_create(keyed_rows(nonce))["inserted"], BULK_ROWS)
+
+
+def keyed_upsert(flow: Flow, nonce: int) -> None:
+    expect(flow.table.bulk_upsert(keyed_rows(nonce))["inserted"], BULK_ROWS)
+
+
+def keyed_rows(nonce: int) -> list[dict[str, int]]:
+    return [{"id": ((nonce + 1) << 20) + part, "nonce": nonce, "part": part} for part in range(BULK_ROWS)]
 
 
 def many(flow: Flow, nonce: int) -> None:
@@ -141,8 +156,10 @@ def changes(flow: Flow, nonce: int) -> None:
 ALL_GONE = frozenset(gone(seed) for seed in (-1, -2, -3))
 EXCHANGES = [
     Exchange("read", read),
-    Exchange("create", create, frozenset({0})),
+    Exchange("create", create, frozenset({0}), alone=frozenset({"postgres", "mysql"})),
     Exchange("bulk", bulk, frozenset(range(1, BULK_ROWS))),
+    Exchange("keyed", keyed, frozenset(range(BULK_ROWS)), alone=frozenset({"postgres"})),
+    Exchange("keyed upsert", keyed_upsert, frozenset(range(BULK_ROWS)), alone=frozenset({"postgres"})),
     Exchange("many", many, frozenset(range(MANY_ROWS)), prepares=False),
     Exchange("staged", staged, frozenset(range(STAGED_ROWS)) | ALL_GONE, seeded=True),
     Exchange("transaction", transaction, frozenset(range(BULK_ROWS))),

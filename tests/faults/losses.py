@@ -32,16 +32,16 @@ def executes(message: Message) -> bool:
 
 def lose_answer(exchange: Exchange, protocol: Protocol, how: How) -> Cut:
     """The server has committed, and its word for it does not arrive."""
-    if exchange.name != "create":
+    if protocol not in exchange.alone:
         return Cut.answer(b"COMMIT", how=how)
     if protocol == "postgres":
         return Cut("server", matches=tells_insert, how=how)
     return Cut("server", answer_to=executes, how=how)
 
 
-def lose_request(exchange: Exchange, how: How) -> Cut:
+def lose_request(exchange: Exchange, protocol: Protocol, how: How) -> Cut:
     """The word that would commit does not reach the server."""
-    return Cut("client", matches=executes if exchange.name == "create" else holds(b"COMMIT"), how=how)
+    return Cut("client", matches=executes if protocol in exchange.alone else holds(b"COMMIT"), how=how)
 
 
 def lose_commits(trial: Trial, name: str, times: int) -> Losses:
@@ -53,7 +53,7 @@ def lose_commits(trial: Trial, name: str, times: int) -> Losses:
         losses.kept += lose(trial, exchange, lose_answer(exchange, trial.proxy.protocol, how))
         if turn % 10 == 9:
             losses.requests += 1
-            losses.appeared += lose(trial, exchange, lose_request(exchange, how))
+            losses.appeared += lose(trial, exchange, lose_request(exchange, trial.proxy.protocol, how))
     return losses
 
 

@@ -6,10 +6,9 @@ import pytest
 
 from tests.conftest import FaultScale
 from tests.database import Database
-from tests.faults.conftest import make_proxy
+from tests.faults.conftest import open_trial
 from tests.faults.exchange import Trial
 from tests.faults.losses import lose_commits
-from tests.faults.marked import open_flow
 from tests.faults.oracle import Oracle
 
 pytestmark = pytest.mark.parametrize("database", ["postgres", "mariadb"], indirect=True, scope="module")
@@ -17,17 +16,25 @@ pytestmark = pytest.mark.parametrize("database", ["postgres", "mariadb"], indire
 
 @pytest.fixture
 def trial(database: Database, oracle: Oracle) -> Iterator[Trial]:
-    with make_proxy(database, disguised=True) as proxy:
-        flow = open_flow(proxy.url(database.url), pool_size=1, acquire_timeout=5)
-        with flow.db:
-            trial = Trial(flow, proxy, oracle, nonce=max(oracle.stored(), default=0))
-            trial.warm()
-            yield trial
+    with open_trial(database, oracle) as trial:
+        yield trial
 
 
 @pytest.mark.parametrize(
     "name",
-    ["create", "bulk", "transaction", "update", "delete", "upsert", "upsert of a new row", "bulk_upsert", "changes"],
+    [
+        "create",
+        "bulk",
+        "keyed",
+        "keyed upsert",
+        "transaction",
+        "update",
+        "delete",
+        "upsert",
+        "upsert of a new row",
+        "bulk_upsert",
+        "changes",
+    ],
 )
 def test_lost_answer_to_a_commit_is_told_as_unknown(trial: Trial, name: str, fault_scale: FaultScale) -> None:
     times = fault_scale.pick(fast=20, full=500)

@@ -25,8 +25,11 @@ def trial(request: pytest.FixtureRequest, database: Database, oracle: Oracle) ->
     """Both forms of statements: kept prepared on the connection, as directly on a server, and not."""
     prepared = request.param == "prepared"
     with make_proxy(database, disguised=prepared) as proxy:
-        flow = open_flow(proxy.url(database.url), pool_size=1, statement_cache=prepared, acquire_timeout=5)
+        flow = open_flow(
+            proxy.url(database.url), schema_mode="check", pool_size=1, statement_cache=prepared, acquire_timeout=5
+        )
         with flow.db:
+            flow.table.count()  # the table is looked at before any message is cut
             closes = database.kind == "mariadb" and not prepared
             nonce = max(oracle.stored(), default=0)
             yield Trial(flow, proxy, oracle, nonce=nonce, prepared=prepared, closes=closes)

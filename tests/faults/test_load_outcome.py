@@ -9,7 +9,7 @@ from dataflow import BulkResult, errors
 from tests.conftest import FaultScale
 from tests.database import Database
 from tests.faults.client import expect
-from tests.faults.conftest import make_proxy
+from tests.faults.conftest import open_trial
 from tests.faults.cut import Cut, ends_statement, holds
 from tests.faults.exchange import BULK_ROWS, Exchange, Trial
 from tests.faults.losses import HOWS, lose_request
@@ -38,12 +38,8 @@ def trial(database: Database, oracle: Oracle) -> Iterator[Trial]:
     made = open_flow(database.url, schema_mode="create")
     with made.db:
         made.table.bulk_create([], load_id="the ledger is there")
-    with make_proxy(database, disguised=True) as proxy:
-        flow = open_flow(proxy.url(database.url), pool_size=1, acquire_timeout=5)
-        with flow.db:
-            trial = Trial(flow, proxy, oracle, nonce=max(oracle.stored(), default=0))
-            trial.warm()
-            yield trial
+    with open_trial(database, oracle) as trial:
+        yield trial
 
 
 @pytest.mark.parametrize("lost", ["answer", "request"])
@@ -53,7 +49,7 @@ def test_a_lost_commit_of_a_load_is_resolved_by_running_it_again(
     times = fault_scale.pick(fast=25, full=500)
     for turn in range(times):
         how = HOWS[turn % len(HOWS)]
-        cut = Cut.answer(b"COMMIT", how=how) if lost == "answer" else lose_request(LOAD, how)
+        cut = Cut.answer(b"COMMIT", how=how) if lost == "answer" else lose_request(LOAD, trial.proxy.protocol, how)
         attempt = trial.cut(LOAD, cut)
         trial.carry_on(attempt.action)
         result = load(trial.flow, attempt.nonce)

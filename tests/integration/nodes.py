@@ -3,11 +3,21 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from dataflow import AsyncLocalRuntime, LocalRuntime, Results, Table, Workflow, WorkflowBuilder, errors
+from dataflow import AsyncLocalRuntime, LocalRuntime, MaxLength, Results, Table, Workflow, WorkflowBuilder, errors
+
+
+class Place:
+    __dataflow__ = {"key": ["hall", "no"], "soft_delete": True}  # noqa: RUF012
+    hall: Annotated[str, MaxLength(10)]
+    no: int
+    label: str = "-"
+
+
+PLACES = [{"hall": hall, "no": no, "label": f"{hall}{no}"} for hall in "ab" for no in (1, 2)]
 
 
 def execute(workflow: Workflow, *, awaited: bool = False, **options: Any) -> Results:

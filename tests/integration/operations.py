@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from dataflow import DataFlow, MaxLength, Unique, errors
-from dataflow.query.result import BulkResult, Rows
+from dataflow.query.result import BulkResult, Records, Rows
 from dataflow.query.transaction import Transaction
 
 State = Mapping[str, int]
@@ -49,6 +49,7 @@ READS = [
     Operation("read", "read", ("b",), answer=("b", 2)),
     Operation("list", "list", ({"size": {"$gt": 2}},), answer=[("c", 3), ("d", 4)]),
     Operation("count", "count", ({"size": {"$lt": 4}},), answer=3),
+    Operation("aggregate", "aggregate", ([{"$group": {"_id": None, "n": {"$sum": "$size"}}}],), answer=[{"n": 10}]),
 ]
 WRITES = [
     Operation("create", "create", (), {"code": "n", "size": 9}, ("n", 9), {**START, "n": 9}),
@@ -132,6 +133,8 @@ def shown(result: Any) -> object:
         case BulkResult():
             given = {"seconds", "rows_per_second", "load_id", "rows"}
             return {name: count for name, count in result.items() if count and name not in given}
+        case Records():
+            return list(result)
         case Rows():
             return [(row.code, row.size) for row in result]
         case int():

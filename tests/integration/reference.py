@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 from uuid import UUID
 
@@ -62,8 +61,8 @@ TEXT_FIELDS = ("word", "code", "state")
 
 
 def folded(text: str) -> str:
-    """ASCII letters in lower case, and no others."""
-    return text.translate(str.maketrans(ascii_uppercase, ascii_lowercase))
+    """Each letter in its simple lower-case form."""
+    return "".join(letter.lower()[0] for letter in text)
 
 
 @lru_cache(1_000)

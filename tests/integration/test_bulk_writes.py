@@ -218,7 +218,7 @@ def test_data_under_another_keyword_is_no_success(items: Any, keyword: str) -> N
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("batch_size", 5), ("parallel", 2)],
+    [("batch_size", 5)],
 )
 def test_a_flag_without_code_behind_it_is_refused(items: Any, option: str, value: Any) -> None:
     rows = [{"id": 1, "code": "x"}]

@@ -1,27 +1,21 @@
 """`delete` and `bulk_delete`: by key, filter, instance or many keys."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
 
-from dataflow import DataFlow, MaxLength, errors
+from dataflow import DataFlow, errors
 from tests.integration.fresh import fresh
+from tests.integration.places import four_places
 
 
 class Item:
     name: str
     size: int = 0
-
-
-class Place:
-    __dataflow__ = {"key": ["region", "no"]}  # noqa: RUF012
-    region: Annotated[str, MaxLength(10)]
-    no: int
-    name: str = ""
 
 
 @pytest.fixture
@@ -33,9 +27,7 @@ def items(db: DataFlow) -> Any:
 
 @pytest.fixture
 def places(db: DataFlow) -> Any:
-    table = fresh(db, Place)
-    table.bulk_create([{"region": region, "no": no} for region in ("a", "b") for no in (1, 2)])
-    return table
+    return four_places(db)
 
 
 def ids(table: Any) -> list[int]:

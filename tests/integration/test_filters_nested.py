@@ -222,7 +222,7 @@ def test_what_is_refused_is_refused_everywhere(db: DataFlow) -> None:
         ({"meta": {}}, errors.InvalidFilterError, "filter.meta"),
         ({"meta": {"a": 1}}, errors.UnknownOperatorError, "filter.meta.a"),
         ({"meta": {"$contains": "a"}}, errors.InvalidFilterError, "filter.meta.$contains"),
-        ({"meta.a": {"$gt": 1}}, errors.InvalidFilterError, "filter.meta.a.$gt"),
+        ({"meta.a": {"$gt": [1]}}, errors.InvalidFilterError, "filter.meta.a.$gt"),
         ({"meta.a": {"$eq": b"x"}}, errors.WrongTypeError, "filter.meta.a.$eq"),
         ({"meta..a": 1}, errors.InvalidFilterError, "filter.meta..a"),
         ({"meta.": 1}, errors.InvalidFilterError, "filter.meta."),

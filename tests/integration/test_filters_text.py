@@ -13,7 +13,7 @@ from tests.integration.reference import TEXTS
 SIGNS = ["%", "_", "\\", "*", "?", "[", "]", "[]", "^", "$", ".", "'", '"', "\\%", "a%b_c\\d", "[a]", "{2}", "#", " "]
 
 ESCAPE = "an escape that is not portable"
-GROUP = "look-around, flags, named and atomic groups are not portable"
+GROUP = "look-around, named and atomic groups and flags behind the beginning are not portable"
 TWICE = "a second quantifier: lazy and possessive ones are not portable"
 AMBIGUOUS = "repeats what can match the same text in more than one way"
 # What is not in the portable part -> the character it is refused at, and why.
@@ -21,7 +21,8 @@ NOT_PORTABLE = {
     "(a)\\1": (5, ESCAPE),
     "a(?=b)": (4, GROUP),
     "(?<!a)b": (3, GROUP),
-    "(?i)a": (3, GROUP),
+    "a(?i)b": (4, GROUP),
+    "(?u)a": (3, GROUP),
     "(?P<name>a)": (3, GROUP),
     "(?>a)": (3, GROUP),
     "\\ba": (2, ESCAPE),
@@ -86,17 +87,81 @@ def test_escaped_signs_of_regular_expressions_are_themselves(db: DataFlow) -> No
         assert found(table, "$regex", f"^[^\\{sign}]$") == [other for other in signs if other != sign]
 
 
-def test_only_ascii_letters_are_folded(db: DataFlow) -> None:
-    letters = ["k", "K", "\u212a", "\u00e4", "\u00c4", "i", "I", "\u0131", "\u0130", "s", "\u017f", "\u00df", "\u03c3"]
+def test_letters_are_folded_by_their_simple_lower_case(db: DataFlow) -> None:
+    letters = [
+        "k",
+        "K",
+        "\u212a",
+        "\u00e4",
+        "\u00c4",
+        "i",
+        "I",
+        "\u0131",
+        "\u0130",
+        "s",
+        "S",
+        "\u017f",
+        "\u00df",
+        "\u1e9e",
+    ]
+    letters += [
+        "\u03c3",
+        "\u03a3",
+        "\u03c2",
+        "\u0441",
+        "\u0421",
+        "\u01c4",
+        "\u01c5",
+        "\u01c6",
+        "\U00010400",
+        "\U00010428",
+        "ss",
+    ]
     table = notes(db, letters)
-    assert found(table, "$ilike", "K") == ["k", "K"]
-    assert found(table, "$ilike", "i%") == ["i", "I"]
-    assert found(table, "$ilike", "%S") == ["s"]
-    for letter in ("\u212a", "\u00e4", "\u00c4", "\u0131", "\u017f", "\u00df", "\u03c3"):
-        assert found(table, "$ilike", letter) == [letter]
-        assert found(table, "$regex", f"[{letter}]") == [letter]
-    for operator in ("$contains", "$startsWith", "$endsWith", "$like", "$regex"):
+    groups = [
+        "kK\u212a",
+        "\u00e4\u00c4",
+        "iI\u0130",
+        "\u0131",
+        "sS",
+        "\u017f",
+        "\u00df\u1e9e",
+        "\u03c3\u03a3",
+        "\u03c2",
+    ]
+    groups += ["\u0441\u0421", "\u01c4\u01c5\u01c6", "\U00010400\U00010428"]
+    assert {letter for group in groups for letter in group} == {*letters} - {"ss"}
+    for group in groups:
+        for letter in group:
+            alike = [other for other in letters if other in group]
+            assert found(table, "$ilike", letter) == alike, letter
+            assert [other for other in found(table, "$icontains", letter) if other != "ss"] == alike, letter
+            query = {"text": {"$regex": f"^[{letter}]$", "$options": "i"}}
+            assert [row.text for row in table.list(query, order_by="no", limit=None)] == alike, letter
+            assert found(table, "$regex", f"[{letter}]") == [other for other in letters if letter in other]
+    for operator in ("$contains", "$startsWith", "$endsWith", "$like"):
         assert found(table, operator, "k") == ["k"]
+
+
+def test_options_of_a_regex_mean_the_same(db: DataFlow) -> None:
+    texts = ["a", "A\n", "\na", "b\nA\nb", "a b", "ab", "a#b", "a\nb", "\u212a\nk"]
+    table = notes(db, texts)
+    cases = [
+        ("^a$", "i", ["a"]),
+        ("^a$", "m", ["a", "\na", "a\nb"]),
+        ("^a$", "im", ["a", "A\n", "\na", "b\nA\nb", "a\nb"]),
+        ("^$", "m", ["A\n", "\na"]),
+        ("a.b", "s", ["a b", "a#b", "a\nb"]),
+        ("a . b", "x", ["a b", "a#b"]),
+        ("a b # no more", "x", ["ab"]),
+        ("(?i)^a$", "", ["a"]),
+        ("(?m:^)b(?m:$)", "", ["b\nA\nb", "a\nb"]),
+        ("^k\\nK$", "i", ["\u212a\nk"]),
+        ("^(?i:A) b", "", ["a b"]),
+    ]
+    for pattern, options, expected in cases:
+        query: dict[str, Any] = {"text": {"$regex": pattern, "$options": options}}
+        assert [row.text for row in table.list(query, order_by="no")] == expected, (pattern, options)
 
 
 def test_an_accent_is_a_character_of_its_own(db: DataFlow) -> None:
@@ -162,7 +227,9 @@ def test_operators_are_refused_where_they_do_not_belong(db: DataFlow) -> None:
         ({"text": {"$like": "a\\"}}, errors.InvalidFilterError, "filter.text.$like"),
         ({"text": {"$ilike": "a\0"}}, errors.NulCharacterError, "filter.text.$ilike"),
         ({"text": {"$exists": 1}}, errors.InvalidFilterError, "filter.text.$exists"),
-        ({"text": {"$regex": "a", "$options": "i"}}, errors.UnknownOperatorError, "filter.text.$options"),
+        ({"text": {"$options": "i"}}, errors.InvalidFilterError, "filter.text.$options"),
+        ({"text": {"$regex": "a", "$options": "u"}}, errors.InvalidFilterError, "filter.text.$options"),
+        ({"text": {"$ilike": "k" * 1_001}}, errors.LimitExceededError, "filter.text.$ilike"),
         ({"text": {"$Like": "a"}}, errors.UnknownOperatorError, "filter.text.$Like"),
         ({"text": {"$like": "a" * 10_001}}, errors.LimitExceededError, "filter.text.$like"),
         ({"text": {"$like": "%a" * 101}}, errors.LimitExceededError, "filter.text.$like"),

@@ -359,13 +359,20 @@ def test_a_load_is_done_with_the_transaction_around_it(db: DataFlow, items: Any)
     assert codes(items) == ["after", "b", "c"]
 
 
-def test_a_mismatch_ends_the_transaction_around_it(db: DataFlow, items: Any) -> None:
+@pytest.mark.parametrize("form", [list, iter])
+@pytest.mark.parametrize("chunk_rows", [None, 1])
+def test_after_a_mismatch_the_transaction_around_it_goes_on(
+    db: DataFlow, items: Any, form: Any, chunk_rows: int | None
+) -> None:
+    """Nothing was written, however the rows came."""
     items.bulk_create(ROWS, load_id="x")
-    with pytest.raises(errors.TransactionAbortedError), db.transaction():
+    with db.transaction():
         items.create(code="d")
-        with pytest.raises(errors.LoadMismatchError):
-            items.bulk_create(ROWS[:1], load_id="x")
-    assert codes(items) == ["a", "b", "c"]
+        with pytest.raises(errors.LoadMismatchError) as caught:
+            items.bulk_create(form(ROWS[:2]), load_id="x", chunk_rows=chunk_rows)
+        items.create(code="e")
+    assert (caught.value.path, caught.value.outcome) == ("load_id", None)
+    assert codes(items) == ["a", "b", "c", "d", "e"]
 
 
 def test_a_read_only_transaction_takes_no_load(db: DataFlow, items: Any) -> None:

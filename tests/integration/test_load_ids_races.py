@@ -1,8 +1,9 @@
 """Loads with the same id at the same time: one writes, and all have its result."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Annotated, Any
 
 import pytest
@@ -94,6 +95,18 @@ def test_in_transactions_the_later_is_told_to_begin_again(db: DataFlow, items: A
     assert items.count() == 50 * TIMES
 
 
+def meet(database: Database, db: DataFlow, items: Any, second: Callable[[], bool], end: str) -> bool:
+    """What `second` gives, which comes while the first load is not over and waits for its end."""
+    with ThreadPoolExecutor(1) as pool:
+        with suppress(ZeroDivisionError), db.transaction():
+            items.bulk_create(rows(1), load_id="x")
+            waiting = pool.submit(second)
+            wait_for_lock_waits(database, 1)
+            if end == "rollback":
+                raise ZeroDivisionError
+        return waiting.result(60)
+
+
 @pytest.mark.parametrize("database", ["postgres", "mariadb"], indirect=True)
 @pytest.mark.parametrize("inside", [True, False], ids=["in a transaction", "alone"])
 @pytest.mark.parametrize("end", ["commit", "rollback"])
@@ -109,18 +122,8 @@ def test_a_load_waits_for_the_end_of_the_first(
         except errors.SerializationFailureError as error:
             return error.retryable
 
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            with db.transaction():
-                items.bulk_create(rows(1), load_id="x")
-                waiting = pool.submit(second)
-                wait_for_lock_waits(database, 1)
-                if end == "rollback":
-                    raise ZeroDivisionError
-        except ZeroDivisionError:
-            pass
-        # Alone it runs again by itself and finds the entry; in a transaction it cannot, and says that another run may.
-        assert waiting.result(60) is (end == "commit")
+    # Alone it runs again by itself and finds the entry; in a transaction it cannot, and says that another run may.
+    assert meet(database, db, items, second, end) is (end == "commit")
     assert items.bulk_create(rows(1), load_id="x").replayed
     assert items.count() == 50
 
@@ -136,17 +139,7 @@ def test_what_another_transaction_may_undo_yet_is_no_result(
         with db.transaction(isolation="READ UNCOMMITTED"):
             return bool(items.bulk_create(rows(1), load_id="x").replayed)
 
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            with db.transaction():
-                items.bulk_create(rows(1), load_id="x")
-                waiting = pool.submit(dirty)
-                wait_for_lock_waits(database, 1)
-                if end == "rollback":
-                    raise ZeroDivisionError
-        except ZeroDivisionError:
-            pass
-        assert waiting.result(60) is (end == "commit")
+    assert meet(database, db, items, dirty, end) is (end == "commit")
     assert items.count() == 50
 
 

@@ -23,16 +23,8 @@ class Item:
     note: str | None = None
 
 
-class Place:
-    __dataflow__ = {"key": ["hall", "no"], "soft_delete": True}  # noqa: RUF012
-    hall: Annotated[str, MaxLength(10)]
-    no: int
-    label: str = "-"
-
-
 ITEMS = [{"code": code, "sku": f"s{at}", "qty": at, "note": f"n{at}"} for at, code in enumerate("abc", 1)]
 NEW = [{"code": "x", "sku": "s8", "qty": 8, "note": None}, {"code": "y", "sku": "s9", "qty": 9, "note": "n"}]
-PLACES = [{"hall": hall, "no": no, "label": f"{hall}{no}"} for hall in "ab" for no in (1, 2)]
 EMPTY: list[Given] = []
 FORMS: dict[str, Callable[[Any, list[Any]], Any]] = {
     "dicts": lambda cls, rows: rows,
@@ -46,22 +38,10 @@ FORMS: dict[str, Callable[[Any, list[Any]], Any]] = {
 each_form = pytest.mark.parametrize("form", FORMS)
 
 
-@pytest.fixture(params=[False, True], ids=["LocalRuntime", "AsyncLocalRuntime"])
-def awaited(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 @pytest.fixture
 def items(db: DataFlow, awaited: bool) -> Nodes:
     table = fresh(db, Item)
     table.bulk_create(ITEMS)
-    return Nodes(table, awaited)
-
-
-@pytest.fixture
-def places(db: DataFlow, awaited: bool) -> Nodes:
-    table = fresh(db, Place)
-    table.bulk_create(PLACES)
     return Nodes(table, awaited)
 
 
@@ -102,12 +82,12 @@ def test_bulk_delete_takes_keys(items: Nodes, keys: Any) -> None:
     assert items.records() == [ITEMS[1]]
 
 
-def test_keys_of_several_fields_are_tuples(places: Nodes) -> None:
-    assert counts(places.run("BulkDelete", {"keys": [("a", 1), ("c", 1)]})) == {"deleted": 1, "missing": 1}
-    changed = places.run("BulkUpdate", {"data": [{"hall": "b", "no": 2, "label": "x"}]})
-    merged = places.run("BulkUpsert", {"data": [{"hall": "b", "no": 2, "label": "y"}, {"hall": "c", "no": 1}]})
+def test_keys_of_several_fields_are_tuples(hall_nodes: Nodes) -> None:
+    assert counts(hall_nodes.run("BulkDelete", {"keys": [("a", 1), ("c", 1)]})) == {"deleted": 1, "missing": 1}
+    changed = hall_nodes.run("BulkUpdate", {"data": [{"hall": "b", "no": 2, "label": "x"}]})
+    merged = hall_nodes.run("BulkUpsert", {"data": [{"hall": "b", "no": 2, "label": "y"}, {"hall": "c", "no": 1}]})
     assert (counts(changed), counts(merged)) == ({"updated": 1}, {"updated": 1, "inserted": 1})
-    assert [(row["hall"], row["label"]) for row in places.records()] == [
+    assert [(row["hall"], row["label"]) for row in hall_nodes.records()] == [
         ("a", "a2"),
         ("b", "b1"),
         ("b", "y"),
@@ -158,11 +138,11 @@ def test_bulk_delete_may_be_bounded_or_only_counted(items: Nodes) -> None:
 
 
 @pytest.mark.parametrize("given", [{"filter": {"hall": "a"}}, {"keys": [("a", 1), ("a", 2)]}], ids=str)
-def test_a_soft_delete_keeps_the_rows_unless_it_is_hard(places: Nodes, given: Given) -> None:
-    assert places.run("BulkDelete", given)["deleted"] == 2
-    assert (places.table.count(), places.table.count(include_deleted=True)) == (2, 4)
-    assert places.run("BulkDelete", {**given, "hard": True})["deleted"] == 2
-    assert places.table.count(include_deleted=True) == 2
+def test_a_soft_delete_keeps_the_rows_unless_it_is_hard(hall_nodes: Nodes, given: Given) -> None:
+    assert hall_nodes.run("BulkDelete", given)["deleted"] == 2
+    assert (hall_nodes.table.count(), hall_nodes.table.count(include_deleted=True)) == (2, 4)
+    assert hall_nodes.run("BulkDelete", {**given, "hard": True})["deleted"] == 2
+    assert hall_nodes.table.count(include_deleted=True) == 2
 
 
 # --- conflicts ---
@@ -305,19 +285,13 @@ def test_a_connected_option_that_is_no_text_is_refused(items: Nodes) -> None:
     assert isinstance(caught.value.__cause__, errors.InvalidOptionError)
 
 
-LATER = {
-    "batch_size": 10,
-    "parallel": 2,
-}
-
-
 @pytest.mark.parametrize("operation", ["BulkCreate", "BulkUpdate", "BulkDelete", "BulkUpsert"])
-def test_options_that_are_not_built_say_so(db: DataFlow, operation: str) -> None:
+def test_options_that_cannot_be_say_so(db: DataFlow, operation: str) -> None:
     nodes = Nodes(fresh(db, Item))
     given = {"keys": ["a"]} if operation == "BulkDelete" else {"data": NEW}
-    for name, value in LATER.items():
-        refused = nodes.refuse(operation, {**given, name: value})
-        assert (type(refused), refused.path) == (errors.NotBuiltError, f"node.{name}")
+    for name, kind in {"batch_size": errors.NotBuiltError, "parallel": errors.InvalidOptionError}.items():
+        refused = nodes.refuse(operation, {**given, name: 10})
+        assert (type(refused), refused.path) == (kind, f"node.{name}")
     assert nodes.records() == []
 
 

@@ -27,11 +27,6 @@ class Place:
     no: int
 
 
-@pytest.fixture(params=[False, True], ids=["LocalRuntime", "AsyncLocalRuntime"])
-def awaited(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
 @pytest.fixture
 def items(db: DataFlow, awaited: bool) -> Nodes:
     """Five live rows a to e, and f, which is deleted."""
@@ -75,7 +70,17 @@ def names(found: Mapping[str, Any]) -> str:
 def test_list_gives_the_rows_that_match(items: Nodes, given: Given, wanted: str) -> None:
     found = items.run("List", given)
     assert (names(found), found["count"]) == (wanted, len(wanted))
-    assert set(found) == {"records", "count"}
+    assert set(found) == {"records", "count", "next", "previous"}
+
+
+def test_the_cursors_of_a_page_lead_to_those_around_it(items: Nodes) -> None:
+    first = items.run("List", {"order_by": "-name", "limit": 2})
+    assert (names(first), first["previous"]) == ("ed", None)
+    second = items.run("List", {"order_by": "-name", "limit": 2, "after": first["next"], "total": "exact"})
+    assert (names(second), second["total"]) == ("cb", 5)
+    assert items.run("List", {"order_by": "-name", "limit": 2, "after": second["next"]})["next"] is None
+    assert names(items.run("List", {"order_by": "-name", "limit": 2, "before": second["previous"]})) == "ed"
+    assert names(items.run("List", {"fields": ["kind"], "distinct": True} | {"filter": {"name": "x"}})) == ""
 
 
 def test_the_total_is_of_all_that_match(items: Nodes) -> None:
@@ -157,7 +162,9 @@ def test_what_cannot_be_meant_is_refused(
         ({"offset": -1}, errors.InvalidFilterError, "offset"),
         ({"fields": "name"}, errors.InvalidFilterError, "fields"),
         ({"fields": ["nmae"]}, errors.UnknownFieldError, "fields"),
-        ({"after": "x"}, errors.NotBuiltError, "after"),
+        ({"after": "x"}, errors.InvalidCursorError, "after"),
+        ({"before": "x", "after": "x"}, errors.InvalidFilterError, "before"),
+        ({"total": "all"}, errors.InvalidFilterError, "total"),
         ({"page": 2}, errors.UnknownParameterError, "node.page"),
     ],
     ids=str,

@@ -7,7 +7,7 @@ import pytest
 
 from dataflow import DataFlow, MaxLength, Table, Unique, errors
 from tests.integration.fresh import fresh
-from tests.integration.nodes import Nodes
+from tests.integration.nodes import PLACES, Nodes
 
 Given = Mapping[str, Any]
 
@@ -19,18 +19,10 @@ class Item:
     note: str | None = None
 
 
-class Place:
-    __dataflow__ = {"key": ["hall", "no"], "soft_delete": True}  # noqa: RUF012
-    hall: Annotated[str, MaxLength(10)]
-    no: int
-    label: str = "-"
-
-
 ITEMS = [
     {"id": 1, "sku": "s1", "name": "tea", "qty": 1, "note": "n1"},
     {"id": 2, "sku": "s2", "name": "tea", "qty": 2, "note": None},
 ]
-PLACES = [{"hall": hall, "no": no, "label": f"{hall}{no}"} for hall in "ab" for no in (1, 2)]
 
 
 @pytest.fixture
@@ -38,18 +30,6 @@ def items(db: DataFlow, awaited: bool) -> Nodes:
     table = fresh(db, Item)
     table.bulk_create(ITEMS)
     return Nodes(table, awaited)
-
-
-@pytest.fixture
-def places(db: DataFlow, awaited: bool) -> Nodes:
-    table = fresh(db, Place)
-    table.bulk_create(PLACES)
-    return Nodes(table, awaited)
-
-
-@pytest.fixture(params=[False, True], ids=["LocalRuntime", "AsyncLocalRuntime"])
-def awaited(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
 
 
 # --- create ---
@@ -70,8 +50,8 @@ def test_create_takes_an_instance_and_a_given_key(items: Nodes) -> None:
     assert items.records() == [*ITEMS, given, made]
 
 
-def test_create_knows_a_key_of_several_fields(places: Nodes) -> None:
-    assert places.run("Create", {"no": 3, "hall": "a"}) == {"hall": "a", "no": 3, "label": "-", "deleted_at": None}
+def test_create_knows_a_key_of_several_fields(hall_nodes: Nodes) -> None:
+    assert hall_nodes.run("Create", {"no": 3, "hall": "a"}) == {"hall": "a", "no": 3, "label": "-", "deleted_at": None}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +83,8 @@ def test_read_gives_the_row(items: Nodes, given: Given) -> None:
 
 
 @pytest.mark.parametrize("given", [{"key": ("b", 1)}, {"no": 1, "hall": "b"}], ids=["key", "fields"])
-def test_read_knows_a_key_of_several_fields(places: Nodes, given: Given) -> None:
-    assert places.run("Read", given) == {**PLACES[2], "deleted_at": None}
+def test_read_knows_a_key_of_several_fields(hall_nodes: Nodes, given: Given) -> None:
+    assert hall_nodes.run("Read", given) == {**PLACES[2], "deleted_at": None}
 
 
 def test_read_of_nothing_raises_unless_told_otherwise(items: Nodes) -> None:
@@ -114,10 +94,10 @@ def test_read_of_nothing_raises_unless_told_otherwise(items: Nodes) -> None:
     assert items.run("Read", {"id": 1, "raise_on_not_found": False}) == ITEMS[0]
 
 
-def test_read_shows_a_deleted_row_where_asked(places: Nodes) -> None:
-    places.table.delete(("a", 1))
-    assert type(places.refuse("Read", {"key": ("a", 1)})) is errors.NotFoundError
-    shown = places.run("Read", {"key": ("a", 1), "include_deleted": True})
+def test_read_shows_a_deleted_row_where_asked(hall_nodes: Nodes) -> None:
+    hall_nodes.table.delete(("a", 1))
+    assert type(hall_nodes.refuse("Read", {"key": ("a", 1)})) is errors.NotFoundError
+    shown = hall_nodes.run("Read", {"key": ("a", 1), "include_deleted": True})
     assert shown["label"] == "a1"
     assert shown["deleted_at"] is not None
 
@@ -166,9 +146,9 @@ def test_update_takes_an_instance(items: Nodes) -> None:
     ],
     ids=lambda given: "-".join(given),
 )
-def test_update_knows_a_key_of_several_fields(places: Nodes, given: Given) -> None:
-    assert places.run("Update", given)["label"] == "x"
-    assert [row["label"] for row in places.records()] == ["a1", "a2", "x", "b2"]
+def test_update_knows_a_key_of_several_fields(hall_nodes: Nodes, given: Given) -> None:
+    assert hall_nodes.run("Update", given)["label"] == "x"
+    assert [row["label"] for row in hall_nodes.records()] == ["a1", "a2", "x", "b2"]
 
 
 @pytest.mark.parametrize(
@@ -228,10 +208,10 @@ def test_delete_tells_how_many(items: Nodes, given: Given) -> None:
     "given", [{"key": ("b", 1)}, {"no": 1, "hall": "b"}, {"filter": {"label": "b1"}}], ids=lambda given: "-".join(given)
 )
 @pytest.mark.parametrize("hard", [False, True])
-def test_delete_knows_a_key_of_several_fields(places: Nodes, given: Given, hard: bool) -> None:
-    assert places.run("Delete", {**given, "hard": hard}) == {"deleted": 1}
-    assert [row["label"] for row in places.records()] == ["a1", "a2", "b2"]
-    assert places.table.count(include_deleted=True) == (3 if hard else 4)
+def test_delete_knows_a_key_of_several_fields(hall_nodes: Nodes, given: Given, hard: bool) -> None:
+    assert hall_nodes.run("Delete", {**given, "hard": hard}) == {"deleted": 1}
+    assert [row["label"] for row in hall_nodes.records()] == ["a1", "a2", "b2"]
+    assert hall_nodes.table.count(include_deleted=True) == (3 if hard else 4)
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,27 @@
-"""How far a bulk write is: told to a function, drawn in a terminal, written as lines of JSON."""
+"""How far a bulk write is: told to a function, or written as lines of JSON."""
 
 import asyncio
 import dataclasses
-import io
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dataflow import DataFlow, LoadProgress, Table, errors
 from tests.integration.fresh import fresh
+from tests.integration.named import Item, rows
 from tests.integration.nodes import Nodes
-
-Rows = Iterator[dict[str, Any]]
-
-
-class Item:
-    name: str
 
 
 @pytest.fixture
 def items(db: DataFlow) -> Table[Any]:
     return fresh(db, Item)
-
-
-def rows(count: int = 25) -> Rows:
-    return ({"name": f"row {n}"} for n in range(count))
 
 
 def check_told(told: list[LoadProgress]) -> None:
@@ -43,6 +35,12 @@ def check_told(told: list[LoadProgress]) -> None:
     seconds = [at.seconds for at in told]
     assert seconds == sorted(seconds)
     assert all(at.rows_per_second == pytest.approx(at.rows / at.seconds) for at in told)
+    sizes = [at.bytes or 0 for at in told]
+    # A key of 64 bits, and a text of 5 or 6 characters with its offset, at the least.
+    assert sizes == sorted(sizes)
+    assert 25 * 9 < sizes[-1] < 25 * 100
+    assert sizes[-1] == sizes[-2] > sizes[0] > 0
+    assert [at.rejected for at in told] == [0] * 4
 
 
 def test_a_function_is_told_after_each_piece_and_at_the_end(items: Table[Any]) -> None:
@@ -54,10 +52,89 @@ def test_a_function_is_told_after_each_piece_and_at_the_end(items: Table[Any]) -
 
 
 def test_what_is_in_memory_is_one_piece(items: Table[Any]) -> None:
-    for data in (list(rows()), pa.Table.from_pylist(list(rows()))):
+    table = pa.Table.from_pylist(list(rows()))
+    for data, size in ((list(rows()), None), (table, table.nbytes)):
         told: list[LoadProgress] = []
         items.bulk_create(data, progress=told.append)
         assert [(at.rows, at.pieces, at.done) for at in told] == [(25, 1, False), (25, 1, True)]
+        assert [(at.bytes, at.total_rows, at.eta_seconds) for at in told] == [(size, 25, 0.0)] * 2
+
+
+def write_parquet(table: pa.Table, path: Path) -> Path:
+    pq.write_table(table, path / "rows.parquet", row_group_size=7)
+    return path / "rows.parquet"
+
+
+def write_arrow(table: pa.Table, path: Path) -> Path:
+    with pa.ipc.new_file(path / "rows.arrow", table.schema) as writer:
+        writer.write_table(table, max_chunksize=7)
+    return path / "rows.arrow"
+
+
+COUNTED: dict[str, Callable[[pa.Table, Path], Any]] = {
+    "a list": lambda table, _: table.to_pylist(),
+    "a tuple of tables and rows": lambda table, _: (table.slice(0, 10), *table.slice(10).to_pylist()),
+    "a table": lambda table, _: table,
+    "pandas": lambda table, _: table.to_pandas(),
+    "polars": lambda table, _: pl.from_arrow(table),
+    "Parquet": write_parquet,
+    "an Arrow file": write_arrow,
+}
+UNCOUNTED: dict[str, Callable[[pa.Table, Path], Any]] = {
+    "an iterator": lambda table, _: iter(table.to_pylist()),
+    "a dict view": lambda table, _: dict(enumerate(table.to_pylist())).values(),
+    "a reader": lambda table, _: table.to_reader(),
+    "a lazy frame": lambda table, _: pl.from_arrow(table).lazy(),
+}
+
+
+@pytest.mark.parametrize("name", COUNTED)
+def test_the_time_to_go_is_told_where_the_rows_are_counted(items: Table[Any], tmp_path: Path, name: str) -> None:
+    data = COUNTED[name](pa.Table.from_pylist(list(rows())), tmp_path)
+    told: list[LoadProgress] = []
+    items.bulk_create(data, chunk_rows=10, progress=told.append)
+    check_told(told)
+    assert [at.total_rows for at in told] == [25] * 4
+    assert [at.eta_seconds for at in told] == [pytest.approx((25 - at.rows) / at.rows_per_second) for at in told]
+    assert (told[0].eta_seconds, told[-1].eta_seconds) == (pytest.approx(1.5 * told[0].seconds), 0)
+
+
+@pytest.mark.parametrize("name", UNCOUNTED)
+def test_no_time_to_go_is_guessed(items: Table[Any], tmp_path: Path, name: str) -> None:
+    data = UNCOUNTED[name](pa.Table.from_pylist(list(rows())), tmp_path)
+    told: list[LoadProgress] = []
+    items.bulk_create(data, chunk_rows=10, progress=told.append)
+    check_told(told)
+    assert [(at.total_rows, at.eta_seconds) for at in told] == [(None, None)] * 3 + [(None, 0.0)]
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_refused_rows_are_told(items: Table[Any], atomic: bool) -> None:
+    wrong = [{"name": 5} if n in (3, 12, 13, 24) else row for n, row in enumerate(rows())]
+    for data in (wrong, iter(wrong)):
+        told: list[LoadProgress] = []
+        items.bulk_create(data, chunk_rows=10, atomic=atomic, on_error="skip", progress=told.append)
+        assert [(at.rows, at.rejected) for at in told] == [(10, 1), (20, 3), (25, 4), (25, 4)]
+    told = []
+    items.bulk_create(wrong, on_error="skip", progress=told.append)
+    assert [(at.rows, at.rejected) for at in told] == [(25, 4), (25, 4)]
+
+
+def test_a_load_that_goes_on_tells_the_rows_of_all_runs(items: Table[Any]) -> None:
+    def stop(at: LoadProgress) -> None:
+        if at.rows == 20:
+            raise LookupError("stop")
+
+    wrong = [{"name": 5} if n in (3, 24) else row for n, row in enumerate(rows())]
+    options: dict[str, Any] = {"chunk_rows": 10, "atomic": False, "on_error": "skip", "load_id": "x"}
+    with pytest.raises(LookupError):
+        items.bulk_create(wrong, progress=stop, **options)
+    told: list[LoadProgress] = []
+    result = items.bulk_create(wrong, progress=told.append, **options)
+    assert (result.resumed_at, result.rejected, len(result.rejects)) == (20, 2, 1)
+    assert [(at.rows, at.total_rows) for at in told] == [(10, 25), (20, 25), (25, 25), (25, 25)]
+    assert [at.rejected for at in told] == [0, 1, 2, 2]
+    assert 25 * 5 < (told[-1].bytes or 0) < 25 * 100
 
 
 @pytest.mark.parametrize("awaited", [False, True])
@@ -194,41 +271,3 @@ def test_where_there_is_no_terminal_lines_of_json_are_written(
     written = capsys.readouterr()
     assert written.out == ""
     check_told([LoadProgress(**json.loads(line)) for line in written.err.splitlines()])
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_in_a_terminal_a_line_is_drawn(items: Table[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    items.bulk_create(rows(), chunk_rows=10, progress=True)
-    drawn = screen.getvalue()
-    assert all(f"{count} rows, " in drawn for count in (10, 20, 25))
-    assert "{" not in drawn
-
-
-def test_a_line_is_ended_when_the_load_fails(items: Table[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setenv("TERM", "xterm")
-    with pytest.raises(errors.DataError):
-        items.bulk_create(iter([*rows(), {"name": 5}]), chunk_rows=10, progress=True)
-    # The cursor, which was hidden, is shown again.
-    assert screen.getvalue().rfind("\x1b[?25h") > screen.getvalue().rfind("\x1b[?25l") >= 0
-
-
-def test_a_terminal_without_rich_is_told_what_to_do(items: Table[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    for name in [name for name in sys.modules if name.partition(".")[0] == "rich"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "rich", None)
-    with pytest.raises(errors.InvalidOptionError) as caught:
-        items.bulk_create(rows(), chunk_rows=10, progress=True)
-    assert caught.value.path == "progress"
-    assert caught.value.hint is not None
-    assert "dataflow-db[cli]" in caught.value.hint
-    assert items.count() == 0

@@ -76,6 +76,24 @@ def test_a_row_that_is_refused_again_stays_with_the_new_reason(db: DataFlow) -> 
     assert codes(table) == {"c2", "c3"}
 
 
+def test_a_replay_tells_what_was_refused_again(db: DataFlow) -> None:
+    table, _, shop = sales(db)
+    rows = [good(number, shop) | ({} if number % 2 else {"qty": "x"}) for number in range(8)]
+    kept = db.rejects(load(table, rows).load_id)
+    mended = {"c0": None, "c2": {"qty": 0}, "c4": {"qty": 1}, "c6": {"qty": 1, "shop_id": 10**6}}
+
+    def fix(row: dict[str, Any]) -> dict[str, Any] | None:
+        change: Any = mended[row["code"]]
+        return None if change is None else row | change
+
+    result = kept.replay(fix=fix)
+    assert (result.inserted, result.rejected) == (1, 2)
+    told = [(reject.row, reject.kind, reject.column) for reject in result.rejects]
+    assert told == [(2, "CheckViolation", "qty"), (6, "ForeignKeyViolation", "shop_id")]
+    assert [row["row"] for row in kept.list()] == [0, 2, 6]
+    assert list(kept.replay(fix=lambda _: None).rejects) == []
+
+
 def test_a_fix_that_fails_changes_nothing(db: DataFlow) -> None:
     table, _, shop = sales(db)
     kept = db.rejects(load(table, [good(number, shop) | {"qty": 0} for number in range(3)]).load_id)

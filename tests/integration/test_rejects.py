@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import pytest
 
 from dataflow import DataFlow, MaxLength, Unique, errors
+from dataflow.query.result import OUTCOMES
 from tests.conftest import FaultScale
 from tests.database import Database
 from tests.integration.bad_rows import BADS, TAKEN, good, mixed, sales
@@ -194,6 +195,20 @@ def test_more_than_the_limit_fails_and_keeps_nothing(db: DataFlow, limit: float,
     assert codes(table) == set()
 
 
+@pytest.mark.parametrize("form", ["dicts", "generator"])
+def test_a_share_is_counted_as_it_is_written(db: DataFlow, form: str) -> None:
+    """0.29 is a little less in binary, and 29 of 100 rows are that share."""
+    table, _, shop = sales(db)
+    rows = [good(number, shop) | ({"qty": 0} if number < 29 else {}) for number in range(100)]
+    options: Any = {"on_error": "skip", "reject_limit": 0.29} | ({"chunk_rows": 10} if form == "generator" else {})
+    assert table.bulk_create(FORMS[form](rows), **options).rejected == 29
+    table.bulk_delete({"code": {"$ne": TAKEN}})
+    rows[29]["qty"] = 0
+    with pytest.raises(errors.TooManyRejectsError, match="30 rows were refused, and at most 29 may be") as caught:
+        table.bulk_create(FORMS[form](rows), **options)
+    assert len(caught.value.rejects) == 30
+
+
 @pytest.mark.parametrize("limit", [5, 0.13])
 def test_chunks_before_the_limit_stay(db: DataFlow, limit: float) -> None:
     table, _, shop = sales(db)
@@ -230,6 +245,37 @@ def test_rows_come_back_without_the_refused_ones(db: DataFlow) -> None:
     rows[1]["code"], rows[3]["qty"] = TAKEN, 0
     result = table.bulk_create(rows, on_error="skip", return_rows=True)
     assert [row.code for row in result.rows] == ["c0", "c2", "c4"]
+
+
+def told_of_keys(db: DataFlow, operation: str, **options: Any) -> tuple[Any, ...]:
+    """What a fresh table tells of rows that have a key several times: rows, outcomes, counts."""
+    table = fresh(db, Kept)
+    keys = {code: table.create(code=code).id for code in "abc"}
+    rows: list[Any] = [{"id": keys[code], "size": at} for at, code in enumerate("abacbbac", 1)]
+    rows += [{"id": 10**6, "size": 20}, {"id": 10**6, "size": 21}]
+    if operation == "delete":
+        result = table.bulk_delete(keys=[{"id": row["id"]} for row in rows], **options)
+    elif operation == "update":
+        result = table.bulk_update(data=rows, duplicates="first", on_missing="skip", **options)
+    else:
+        rows = [row | {"code": f"c{row['id']}"} for row in rows]
+        result = table.bulk_upsert(rows, duplicates="first", **options)
+    assert result.rows is not None
+    assert result.outcomes is not None
+    first = keys["a"]
+    ends = [(row["row"], row["status"], row["key"]["id"] - first, row["first_row"]) for row in result.outcomes]
+    stored = [(row.id - first, row.size) for row in result.rows if row.id < 10**6]
+    return stored, len(result.rows), ends, {name: result[name] for name in OUTCOMES}
+
+
+@pytest.mark.parametrize("size", [None, 2, 3, 100])
+@pytest.mark.parametrize("operation", ["upsert", "update", "delete"])
+def test_rows_of_one_key_come_back_as_they_do_without_refused_rows(
+    db: DataFlow, operation: str, size: int | None
+) -> None:
+    plain = told_of_keys(db, operation, return_rows=True, chunk_rows=size)
+    assert told_of_keys(db, operation, return_rows=True, chunk_rows=size, on_error="skip") == plain
+    assert len(plain[0]) == (3 if operation == "delete" else 8)
 
 
 def test_a_load_happens_once_with_its_rejects(db: DataFlow) -> None:

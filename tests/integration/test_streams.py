@@ -1,18 +1,13 @@
-"""Streams are written piece by piece in one transaction: order, counts, errors, duplicates, memory."""
+"""Streams are written piece by piece in one transaction: order, counts, errors, duplicates."""
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import pyarrow as pa
 import pytest
 
 from dataflow import DataFlow, MaxLength, Table, Unique, errors, field
-from tests.database import Database
 from tests.integration.fresh import fresh
 from tests.integration.nodes import counts
 
@@ -365,35 +360,3 @@ def test_keys_that_no_piece_was_given_may_follow_generated_ones(items: Table[Any
     given = ({"id": known[4] + 1_000 * n, "name": "far"} if n % 2 else {"name": "new"} for n in range(6))
     assert items.bulk_create(given, chunk_rows=2).inserted == 6
     assert items.count({"name": "new"}) == 5
-
-
-# --- memory ---
-
-
-def load_apart(database: Database, count: int, form: str) -> dict[str, Any]:
-    program = Path(__file__).with_name("streaming.py")
-    command = [sys.executable, "-W", "ignore", str(program), database.url, str(count), form]
-    told: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
-    assert told["rows"] == count
-    return told
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_memory_does_not_grow_with_the_rows(database: Database) -> None:
-    told = load_apart(database, 2_000_000 if database.kind == "sqlite" else 1_000_000, "rows")
-    assert told["growth_mib"] < 100
-    # Flat: what the first half took is enough for the second.
-    assert told["second_half_mib"] < 10
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("form", ["reader", "table"])
-def test_memory_does_not_grow_with_wide_arrow(database: Database, form: str) -> None:
-    """apache/arrow-adbc#1921: all of a table stood in one buffer, whose length overflowed.
-
-    Here it is 300 MiB, which as Arrow and as statements would be 600; those of MariaDB are text, up to a packet each.
-    """
-    most = 400 if database.kind == "mariadb" else 200
-    assert load_apart(database, 300_000, form)["growth_mib"] < most

@@ -77,6 +77,8 @@ def test_the_column_holds_the_tenant(database: Database, db: DataFlow, docs: Any
         lambda docs: docs.list({"title": "x"}, order_by="title", limit=1),
         lambda docs: docs.count(),
         lambda docs: docs.count({"title": "x"}),
+        lambda docs: docs.aggregate([]),
+        lambda docs: docs.aggregate([{"$group": {"_id": None, "n": {"$sum": 1}}}]),
     ],
 )
 def test_an_operation_without_a_tenant_is_refused(db: DataFlow, docs: Any, operation: Any) -> None:

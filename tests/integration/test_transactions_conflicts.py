@@ -9,6 +9,7 @@ import pytest
 
 from dataflow import DataFlow, errors
 from tests.database import Database
+from tests.integration import bare
 from tests.integration.fresh import fresh
 from tests.integration.operations import START, WRITES, Caller, Operation, Slot, name_of, reset
 from tests.runtime.server import wait_for_lock_waits, wait_until_waiting
@@ -118,6 +119,28 @@ async def test_an_upsert_meets_a_row_added_meanwhile(database: Database, slots: 
                 assert not task.done()
             await task
             assert (await slots.ask("read", "n")).note == "other"
+        assert await twin.state() == {**START, "n": 9}
+
+
+@POSTGRES
+@pytest.mark.parametrize("method", ["upsert", "bulk_upsert"])
+async def test_an_attempt_that_met_another_leaves_no_subtransaction(
+    database: Database, slots: Caller, method: str
+) -> None:
+    """Each that stays open slows the transaction down, and beyond 64 of them everybody."""
+    row: dict[str, Any] = {"code": "n", "size": 9}
+    held = """
+        SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE locktype = 'transactionid' AND granted AND mode = 'ExclusiveLock' AND datname = current_database()"""
+    async with twin_of(slots, database) as twin:
+        async with slots.transaction(isolation="READ COMMITTED"):
+            async with twin.transaction():
+                await twin.ask("create", code="n", size=8)
+                task = asyncio.create_task(slots.ask(method, row if method == "upsert" else [row]))
+                await asyncio.to_thread(wait_for_lock_waits, database, 1)
+            await task
+            # Its own number, and none of a part of it.
+            assert bare.execute(database, held) == [(1,)]
         assert await twin.state() == {**START, "n": 9}
 
 

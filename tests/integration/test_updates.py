@@ -7,6 +7,7 @@ import pytest
 
 from dataflow import DataFlow, MaxLength, Unique, errors
 from tests.integration.fresh import fresh
+from tests.integration.places import four_places
 
 
 class Item:
@@ -15,13 +16,6 @@ class Item:
     name: str
     qty: int = 5
     note: str | None = None
-
-
-class Place:
-    __dataflow__ = {"key": ["region", "no"]}  # noqa: RUF012
-    region: Annotated[str, MaxLength(10)]
-    no: int
-    name: str = ""
 
 
 @pytest.fixture
@@ -33,9 +27,7 @@ def items(db: DataFlow) -> Any:
 
 @pytest.fixture
 def places(db: DataFlow) -> Any:
-    table = fresh(db, Place)
-    table.bulk_create([{"region": region, "no": no} for region in ("a", "b") for no in (1, 2)])
-    return table
+    return four_places(db)
 
 
 def test_only_the_named_fields_change(items: Any) -> None:

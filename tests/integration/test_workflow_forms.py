@@ -218,7 +218,6 @@ NOT_BUILT = {
     "ChangeDataCaptureNode": {"source_table": "customers", "capture_operations": ["INSERT", "UPDATE", "DELETE"]},
     "AsyncSQLDatabaseNode": {"query": "select 1", "params": []},
     "CacheNode": {"operation": "get", "key": "k"},
-    "ProductAggregateNode": {},
     "ProductWatchNode": {},
 }
 

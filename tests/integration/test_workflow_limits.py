@@ -282,22 +282,27 @@ async def test_a_cancelled_run_leaves_nothing_behind(scene: Scene, kind: str, tr
     assert scene.rows() == 1
 
 
+def slow(id: str, gate: asyncio.Barrier, cleaned: list[str], turns: int) -> Any:
+    """A node that waits to be cancelled, and takes so many turns of the loop to clean up."""
+
+    async def run() -> None:
+        await gate.wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cleaned.append(id)
+
+    return node(run)
+
+
 async def test_a_cancel_waits_for_what_cleans_up_and_cancels_it_once() -> None:
     gate, cleaned = asyncio.Barrier(6), list[str]()
 
-    def slow(id: str) -> Any:
-        async def run() -> None:
-            await gate.wait()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                for _ in range(10):
-                    await asyncio.sleep(0)
-                cleaned.append(id)
-
-        return node(run)
-
-    task = asyncio.create_task(AsyncLocalRuntime().execute_workflow_async(flow({id: slow(id) for id in "abcde"})))
+    task = asyncio.create_task(
+        AsyncLocalRuntime().execute_workflow_async(flow({id: slow(id, gate, cleaned, 10) for id in "abcde"}))
+    )
     await gate.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -308,24 +313,13 @@ async def test_a_cancel_waits_for_what_cleans_up_and_cancels_it_once() -> None:
 async def test_a_failure_cancels_the_others_once() -> None:
     gate, cleaned = asyncio.Barrier(5), list[str]()
 
-    def slow(id: str) -> Any:
-        async def run() -> None:
-            await gate.wait()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                for _ in range(ord(id) - ord("a")):
-                    await asyncio.sleep(0)
-                cleaned.append(id)
-
-        return node(run)
-
     async def fail() -> None:
         await gate.wait()
         raise ValueError
 
+    others = {id: slow(id, gate, cleaned, ord(id) - ord("a")) for id in "ckpz"}
     with pytest.raises(errors.NodeExecutionError) as caught:
-        await AsyncLocalRuntime().execute_workflow_async(flow({**{id: slow(id) for id in "ckpz"}, "fail": node(fail)}))
+        await AsyncLocalRuntime().execute_workflow_async(flow({**others, "fail": node(fail)}))
     assert caught.value.node == "fail"
     assert cleaned == list("ckpz")
 

@@ -137,7 +137,12 @@ UPSERT = Operation(
     ),
     one=True,
     flat=Form(
-        "flat", lambda hand, job: hand.run("Upsert", job[0]), "row", "", version="checked", taken=frozenset({"data"})
+        "flat",
+        lambda hand, job: hand.run("Upsert", job[0]),
+        "row",
+        "",
+        version="checked",
+        taken=frozenset({"data", "updates"}),
     ),
 )
 

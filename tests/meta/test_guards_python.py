@@ -13,6 +13,7 @@ LAYERS = {
     "errors": 2,
     "_spelling": 3,
     "_later": 3,
+    "_notebook": 3,
     "_option": 4,
     "config": 5,
     "model": 6,

@@ -1,6 +1,5 @@
 """A private MariaDB (Debian's 10.11) with a row binlog and the server's own default character set."""
 
-import secrets
 import shutil
 import socket
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 import pymysql
 from pymysql.connections import Connection
 
-from tests.servers.process import Server
+from tests.servers.addresses import DatabaseServer
 
 SETTINGS = {
     "bind-address": "127.0.0.1",
@@ -24,7 +23,7 @@ SETTINGS = {
 }
 
 
-class MariaDB(Server):
+class MariaDB(DatabaseServer):
     """Admin login `dataflow_admin`, plain login `dataflow` with all privileges on the database `dataflow`."""
 
     name = "mariadb"
@@ -35,22 +34,8 @@ class MariaDB(Server):
         self._admin = ("root", "")  # what mariadb-install-db makes; `_prepare` replaces it
 
     @property
-    def url(self) -> str:
-        return self._url("dataflow", "dataflow")
-
-    @property
-    def admin_url(self) -> str:
-        return self._url("dataflow_admin", "dataflow")
-
-    @property
     def socket_path(self) -> Path:
         return self.directory / "mariadb.sock"
-
-    def create_database(self) -> str:
-        """The URL, with the plain login, of a new empty database."""
-        database = f"dataflow_{secrets.token_hex(6)}"
-        self._create_database(database)
-        return self._url("dataflow", database)
 
     def _initialise(self) -> None:
         flags = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]

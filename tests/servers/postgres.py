@@ -1,7 +1,6 @@
 """A private PostgreSQL: Debian's 15, or any other build given by the directory of its programs."""
 
 import importlib.util
-import secrets
 import shutil
 import signal
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.servers.process import Server
+from tests.servers.addresses import DatabaseServer
 
 DEBIAN_BINDIR = Path("/usr/lib/postgresql/15/bin")
 SETTINGS = {
@@ -31,7 +30,7 @@ def embedded_bindir() -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
-class PostgreSQL(Server):
+class PostgreSQL(DatabaseServer):
     """Superuser `dataflow_admin`, plain login `dataflow` owning the database `dataflow`; both by scram password.
 
     With fsync off a crash of the server (`restart_immediate`) still loses no commit: only one of the machine would.
@@ -49,22 +48,8 @@ class PostgreSQL(Server):
         self._fsync = fsync
 
     @property
-    def url(self) -> str:
-        return self._url("dataflow", "dataflow")
-
-    @property
-    def admin_url(self) -> str:
-        return self._url("dataflow_admin", "dataflow")
-
-    @property
     def socket_directory(self) -> Path:
         return self.directory
-
-    def create_database(self) -> str:
-        """The URL, with the plain login, of a new empty database."""
-        database = f"dataflow_{secrets.token_hex(6)}"
-        self._create_database(database)
-        return self._url("dataflow", database)
 
     def _initialise(self) -> None:
         self._make_programs_readable()

@@ -8,7 +8,22 @@ from typing import Annotated, Any, ClassVar, assert_type
 import pandas as pd
 import pyarrow as pa
 
-from dataflow import BulkResult, DataFlow, DataFlowError, MaxLength, Naive, Precision, Rows, Table, auto, errors, field
+from dataflow import (
+    AsyncRowStream,
+    BulkResult,
+    DataFlow,
+    DataFlowError,
+    MaxLength,
+    Naive,
+    Precision,
+    Records,
+    Rows,
+    RowStream,
+    Table,
+    auto,
+    errors,
+    field,
+)
 
 db = DataFlow("postgresql://localhost/shop", pool_size=5, schema_mode="check", application_name="shop")
 
@@ -58,8 +73,16 @@ cheap = (orders.c.total < 10) & ~(orders.c.state == "paid") | orders.c.sku.isin(
 dated = (orders.c["placed"] >= datetime.now()) | orders.c.shown.exists(False) | orders.c.sku.like("a%")
 assert_type(orders.list(cheap), Rows[Order])
 assert_type(orders.count(cheap & dated), int)
+assert_type(orders.list(after=rows.next, total="estimate").total, int | None)
+assert_type(orders.list(before=rows.previous, fields=["sku"], distinct=True), Rows[Order])
+assert_type(orders.stream({"total": {"$lt": 10}}, order_by="-total"), RowStream[Order])
+assert_type(next(iter(orders.stream())), Order)
+assert_type(orders.astream(), AsyncRowStream[Order])
 assert_type(orders.list(fields=["sku"], order_by="-total", offset=5, include_deleted=True), Rows[Order])
 assert_type(rows.records(), list[dict[str, Any]])
+sums = orders.aggregate([{"$group": {"_id": "$state", "sum": {"$sum": "$total"}}}])
+assert_type(sums, Records)
+assert_type(sums[0], dict[str, Any])
 
 assert_type(orders.update(1, {"state": "paid"}), Order)
 assert_type(orders.update((1, "a"), {"state": "paid"}), Order)

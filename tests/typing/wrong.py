@@ -30,6 +30,9 @@ products.read()  # wrong
 products.list({1: 2})  # wrong
 products.list(limit="5")  # wrong
 products.list(order_by=5)  # wrong
+products.list(after=5)  # wrong
+products.list(total="all")  # wrong
+products.stream(limit=5)  # wrong
 products.list()["a"]  # wrong
 products.bulk_create(5)  # wrong
 products.bulk_create([], on_conflict="explode")  # wrong

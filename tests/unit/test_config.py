@@ -33,6 +33,7 @@ def test_defaults_are_the_documented_ones():
         "pgbouncer": False,
         "pool_size": 10,
         "schema_mode": "create",
+        "secret_key": None,
         "statement_cache": True,
     }
 

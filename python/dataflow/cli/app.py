@@ -11,6 +11,7 @@ from dataflow.cli.demo.command import demo
 from dataflow.cli.explain import explain_code
 from dataflow.cli.later import add_later
 from dataflow.cli.nodes import show_nodes
+from dataflow.cli.stubs.command import generate_stubs
 
 __all__ = ["app"]
 
@@ -36,4 +37,7 @@ def start(
 app.command("demo")(demo)
 app.command("explain")(explain_code)
 app.command("nodes")(show_nodes)
-add_later(app)
+generate = typer.Typer(help="Write types for checkers.", no_args_is_help=True)
+generate.command("stubs")(generate_stubs)
+app.add_typer(generate, name="generate")
+add_later(app, generate)

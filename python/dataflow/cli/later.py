@@ -11,7 +11,6 @@ __all__ = ["add_later"]
 
 _LATER = {
     "doctor": "Look for faults in models, database and settings.",
-    "generate": "Make models, stubs or a migration.",
     "init": "Begin a project.",
     "load": "Load a file into a table.",
     "migrate": "Bring the database up to the models.",
@@ -22,17 +21,25 @@ _LATER = {
 }
 
 
-def add_later(app: typer.Typer) -> None:
-    """Adds them all."""
+_LATER_TO_GENERATE = {
+    "migration": "Write the next migration.",
+    "models": "Write models of the tables that are there.",
+}
+
+
+def add_later(app: typer.Typer, generate: typer.Typer) -> None:
+    """Adds them all, those of `dataflow generate` too."""
     for name, description in _LATER.items():
         _add(app, name, description)
+    for name, description in _LATER_TO_GENERATE.items():
+        _add(generate, name, description, "generate ")
 
 
-def _add(app: typer.Typer, name: str, description: str) -> None:
+def _add(app: typer.Typer, name: str, description: str, group: str = "") -> None:
     @app.command(
         name,
         help=f"{description} (Not built yet.)",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )
     def later() -> None:
-        fail(not_built(f"the command `dataflow {name}`"), 2)
+        fail(not_built(f"the command `dataflow {group}{name}`"), 2)

@@ -84,6 +84,7 @@ class Description:
         unique, indexes, checks, references = self.constraints
         return {
             "model": self.name,
+            "class": self.cls,
             "table": self.table,
             "schema": self.options.schema,
             "columns": [column.core() for column in self.columns],

@@ -1,4 +1,4 @@
-"""The eleven nodes of every model by their operation: `ProductCreateNode`, `ProductListNode`, …"""
+"""The twelve nodes of every model by their operation: `ProductCreateNode`, `ProductListNode`, …"""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dataflow.nodes.bulk import BulkCreateNode, BulkDeleteNode, BulkUpdateNode, BulkUpsertNode
 from dataflow.nodes.model_node import ModelNode
-from dataflow.nodes.reading import CountNode, ListNode, ReadNode
+from dataflow.nodes.reading import AggregateNode, CountNode, ListNode, ReadNode
 from dataflow.nodes.writing import CreateNode, DeleteNode, UpdateNode, UpsertNode
 
 __all__ = ["OPERATIONS"]
@@ -19,6 +19,7 @@ OPERATIONS: Mapping[str, type[ModelNode]] = {
     "List": ListNode,
     "Upsert": UpsertNode,
     "Count": CountNode,
+    "Aggregate": AggregateNode,
     "BulkCreate": BulkCreateNode,
     "BulkUpdate": BulkUpdateNode,
     "BulkDelete": BulkDeleteNode,

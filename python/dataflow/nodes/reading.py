@@ -1,4 +1,4 @@
-"""The nodes that read: `ProductReadNode`, `ProductListNode`, `ProductCountNode`."""
+"""The nodes that read: `ProductReadNode`, `ProductListNode`, `ProductCountNode`, `ProductAggregateNode`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataflow.errors import NotFoundError
 from dataflow.model.markers import UNSET
 from dataflow.nodes.model_node import ModelNode, Steps
 from dataflow.nodes.row import the_key
+from dataflow.query.reading import Page
 from dataflow.query.result import Records
 
-__all__ = ["CountNode", "ListNode", "ReadNode"]
+__all__ = ["AggregateNode", "CountNode", "ListNode", "ReadNode"]
 
 Names = str | Sequence[str]
 Filter = Mapping[str, Any]
@@ -51,7 +52,8 @@ class ListNode(ModelNode):
 
     Returns:
         `records`, the rows as a sequence of dicts that are made when first looked at (it has an Arrow capsule: a bulk
-        node takes it as it is); `count`, how many those are; with `total=True`, `total`, how many match in all.
+        node takes it as it is); `count`, how many those are; `next` and `previous`, the cursors for `after` and
+        `before`, None where nothing comes; with `total=True` or `"exact"`, `total`, how many match in all.
     """
 
     aliases = {"conditions": "filter"}  # noqa: RUF012
@@ -62,24 +64,28 @@ class ListNode(ModelNode):
         order_by: Names | None = None,
         limit: int | None = 100,
         offset: int | None = None,
-        after: Any = None,
+        after: str | None = None,
+        before: str | None = None,
         fields: Sequence[str] | None = None,
+        distinct: bool = False,
         include_deleted: bool = False,
-        total: bool = False,
+        total: bool | str = False,
     ) -> Steps:
-        batch = yield self.table._select(filter, order_by, limit, offset, after, fields, include_deleted)
+        wanted: Any = ("exact" if total else "none") if isinstance(total, bool) else total
+        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, wanted)
+        batch, next, previous, counted = yield self.table._page(page)
         records = Records(batch, self.table._model.name)
-        found = {"records": records, "count": len(records)}
-        if total:
-            found["total"] = yield self.table._count(filter, include_deleted)
+        found = {"records": records, "count": len(records), "next": next, "previous": previous}
+        if wanted != "none":
+            found["total"] = counted
         return found
 
     def outputs(self) -> Mapping[str, Any]:
-        return {"records": Records, "count": int, "total": int}
+        return {"records": Records, "count": int, "next": str, "previous": str, "total": int}
 
     def possible_outputs(self, given: Mapping[str, Any], connected: Collection[str]) -> Collection[str] | None:
         known = super().possible_outputs(given, connected)
-        unasked = known is not None and not given.get("total") and "total" not in connected
+        unasked = known is not None and given.get("total", False) in (False, "none") and "total" not in connected
         return [name for name in known if name != "total"] if known is not None and unasked else known
 
     def count_rows(self, outputs: Mapping[str, Any]) -> int | None:
@@ -103,3 +109,23 @@ class CountNode(ModelNode):
 
     def count_rows(self, outputs: Mapping[str, Any]) -> int | None:
         return None
+
+
+class AggregateNode(ModelNode):
+    """What a pipeline makes of the rows; parameters as of `table.aggregate`.
+
+    Returns:
+        `records`, a sequence of dicts that are made when first looked at (it has an Arrow capsule), and `count`, how
+        many those are.
+    """
+
+    def steps(self, pipeline: Sequence[Mapping[str, Any]], include_deleted: bool = False) -> Steps:
+        batch = yield self.table._aggregate(pipeline, include_deleted)
+        records = self.table._records(batch)
+        return {"records": records, "count": len(records)}
+
+    def outputs(self) -> Mapping[str, Any]:
+        return {"records": Records, "count": int}
+
+    def count_rows(self, outputs: Mapping[str, Any]) -> int | None:
+        return outputs.get("count")

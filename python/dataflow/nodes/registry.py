@@ -25,7 +25,7 @@ _SHIPPED: dict[str, Kind] = {"MergeNode": MergeNode, "SwitchNode": SwitchNode}
 
 
 class NodeRegistry:
-    """The kinds of nodes of this process: those shipped, those registered, and eleven of every model that is open.
+    """The kinds of nodes of this process: those shipped, those registered, and twelve of every model that is open.
 
     Thread-safe.
     """

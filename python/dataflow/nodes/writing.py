@@ -36,7 +36,8 @@ class CreateNode(ModelNode):
 
 
 class UpdateNode(ModelNode):
-    """Changes one row: the one with this key or filter to `updates`; or flat fields or `data`, whose key says which.
+    """Changes one row: the one with this key or filter by `updates`, which are values or operators; or flat fields or
+    `data`, whose key says which.
 
     Returns:
         The row as stored, a dict.
@@ -90,7 +91,7 @@ class DeleteNode(ModelNode):
 
 
 class UpsertNode(ModelNode):
-    """Inserts one row or updates the one that is there; given by its fields or as `data`.
+    """Inserts one row or updates the one that is there; given by its fields or as `data`, with `updates` beside it.
 
     Returns:
         The row as stored, a dict, and `created`: whether it was inserted, unless the model has a field of this name.
@@ -100,10 +101,17 @@ class UpsertNode(ModelNode):
     flat = True
 
     def steps(
-        self, /, data: Any = UNSET, conflict_on: Names | None = None, update_fields: Names | None = None, **fields: Any
+        self,
+        /,
+        data: Any = UNSET,
+        conflict_on: Names | None = None,
+        update_fields: Names | None = None,
+        updates: Filter | None = None,
+        **fields: Any,
     ) -> Steps:
         instance, given = one_row(data, fields, "upsert")
-        written = yield self.table._merge(given if instance is None else instance, conflict_on, update_fields)
+        row_given = given if instance is None else instance
+        written = yield self.table._merge(row_given, conflict_on, update_fields, updates)
         row: dict[str, Any] = written[1].records()[0]
         row.setdefault("created", written[0]["inserted"] == 1)
         return row

@@ -5,36 +5,55 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
+from dataflow import _core
 from dataflow.errors import DataFlowError
 from dataflow.query.activity import current
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future
 
-    from dataflow import _core
-
-__all__ = ["Apart", "Awaited", "Steps", "adrive", "aend", "arun", "drive", "run"]
+__all__ = ["Apart", "Awaited", "Beside", "Steps", "Twofold", "adrive", "aend", "arun", "drive", "run"]
 
 _R = TypeVar("_R")
 # Seconds that the end of a transaction gets after a cancel, as other exchanges with a server do.
 _GRACE = 0.5
 
 
-def run(operation: _core.Operation[_R]) -> _R:
-    """Runs it without the GIL. Ctrl-C ends it within half a second."""
+def run(operation: _core.Operation[_R], beside: Callable[[], None] | None = None) -> _R:
+    """Runs it without the GIL. Ctrl-C ends it within half a second.
+
+    Args:
+        operation: What is run.
+        beside: What is done in this thread meanwhile. What it raises ends the operation, as Ctrl-C does.
+    """
     activity = current.get()
-    if activity is None:
-        return operation.wait()
-    activity.enter(operation)
+    if activity is not None:
+        activity.enter(operation)
     try:
+        if beside is not None:
+            operation.launch()
+            _do(beside, operation)
         return operation.wait()
     finally:
-        activity.leave(operation)
+        if activity is not None:
+            activity.leave(operation)
 
 
-async def arun(operation: _core.Operation[_R]) -> _R:
-    """Runs it in the background of the running loop.
+def _do(beside: Callable[[], None], operation: _core.Operation[Any]) -> None:
+    try:
+        beside()
+    except BaseException as failure:
+        operation.cancel()
+        with suppress(Exception):
+            operation.wait()
+        failure.outcome = operation.outcome  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        raise
+
+
+async def arun(operation: _core.Operation[_R], beside: Callable[[], None] | None = None) -> _R:
+    """Runs it in the background of the running loop; meanwhile `beside` is called, which does not wait for anything.
 
     A cancel is passed on to the database, and only raised when the operation has settled: its connection is then clean
     or closed. The `CancelledError` has the attribute `outcome`: `committed`, `rolled back`, `unknown`; None for a read.
@@ -43,17 +62,18 @@ async def arun(operation: _core.Operation[_R]) -> _R:
     import asyncio
 
     loop, activity = asyncio.get_running_loop(), current.get()
-    done = _begin(operation, loop)
+    settling = _Settling(operation, loop)
     try:
-        # `wait` leaves the future alone when the task is cancelled; awaiting the future itself would cancel it.
-        await asyncio.wait([done])
-    except asyncio.CancelledError as cancelled:
+        if beside is not None:
+            beside()
+        await settling.future
+    except (asyncio.CancelledError, KeyboardInterrupt, SystemExit) as cancelled:
         operation.cancel()
-        await _settle(done)
+        await _settle(settling.again(loop))
         # The result goes now: whoever keeps this exception must not keep, say, a transaction that had just begun.
         with suppress(Exception):
             operation.take()
-        cancelled.outcome = operation.outcome  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        cancelled.outcome = operation.outcome  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
         raise
     finally:
         if activity is not None:
@@ -69,10 +89,11 @@ async def aend(operation: _core.Operation[_R]) -> _R:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    done = _begin(operation, loop)
+    settling = _Settling(operation, loop)
     try:
-        await asyncio.wait([done])
+        await settling.future
     except asyncio.CancelledError:
+        done = settling.again(loop)
         await _settle(done, until=loop.time() + _GRACE)
         if not done.done():
             operation.cancel()
@@ -83,10 +104,42 @@ async def aend(operation: _core.Operation[_R]) -> _R:
     return operation.take()
 
 
-def _begin(operation: _core.Operation[Any], loop: AbstractEventLoop) -> Future[None]:
-    done: Future[None] = loop.create_future()
-    operation.start(loop, done)
-    return done
+# Of each loop that can watch a socket; uvloop and those of asyncio can, but for the one that Windows has by default.
+_bells: WeakKeyDictionary[AbstractEventLoop, _core.Bell] = WeakKeyDictionary()
+
+
+def _hang_bell(loop: AbstractEventLoop) -> _core.Bell | AbstractEventLoop:
+    """Has the loop hear of what settles."""
+    try:
+        bell = _core.Bell()
+        loop.add_reader(bell.fileno(), bell.answer)
+    except (NotImplementedError, OSError):  # nor where no file descriptor is left
+        return loop
+    _bells[loop] = bell
+    return bell
+
+
+class _Settling:
+    """An operation that was started in a loop."""
+
+    __slots__ = ("future", "told")
+
+    def __init__(self, operation: _core.Operation[Any], loop: AbstractEventLoop) -> None:
+        self.told = False
+        self.future: Future[None] = loop.create_future()
+        operation.start(_bells.get(loop) or _hang_bell(loop), self.tell)
+
+    def tell(self) -> None:
+        """That it has settled."""
+        self.told = True
+        if not self.future.done():
+            self.future.set_result(None)
+
+    def again(self, loop: AbstractEventLoop) -> Future[None]:
+        """A future in place of the one that was cancelled with the task that awaited it."""
+        if not self.told:
+            self.future = loop.create_future()
+        return self.future
 
 
 async def _settle(done: Future[None], until: float | None = None) -> None:
@@ -110,11 +163,30 @@ class Apart(NamedTuple):
     operation: _core.Operation[Any]
 
 
+class Beside(NamedTuple):
+    """A step during which something is done in Python.
+
+    Attributes:
+        operation: What runs.
+        work: Called when it has begun. Only what must end it at once is raised, as KeyboardInterrupt.
+    """
+
+    operation: _core.Operation[Any]
+    work: Callable[[], None]
+
+
 class Awaited(NamedTuple):
     """A step that only a loop can take; a blocking caller gets `refusal`."""
 
     start: Callable[[], Awaitable[Any]]
     refusal: DataFlowError
+
+
+class Twofold(NamedTuple):
+    """A step that is not one operation: it says itself how it is taken, blocking and awaited."""
+
+    block: Callable[[], Any]
+    start: Callable[[], Awaitable[Any]]
 
 
 # Yields operations and other steps, is sent their results, or has their failures thrown at it.
@@ -154,10 +226,16 @@ async def adrive(steps: Steps[_R]) -> _R:
 def _take(step: Any) -> Any:
     if isinstance(step, Awaited):
         raise step.refusal
+    if isinstance(step, Twofold):
+        return step.block()
+    if isinstance(step, Beside):
+        return run(*step)
     return step.operation.wait() if isinstance(step, Apart) else run(step)
 
 
 async def _atake(step: Any) -> Any:
-    if isinstance(step, Awaited):
+    if isinstance(step, Awaited | Twofold):
         return await step.start()
+    if isinstance(step, Beside):
+        return await arun(*step)
     return await (aend(step.operation) if isinstance(step, Apart) else arun(step))

@@ -17,6 +17,7 @@ from dataflow.query.bulk_options import (
     BulkUpsertOptions,
     read_options,
     refuse_beside,
+    refuse_of_ranges,
 )
 from dataflow.query.handle import Filter, Handle
 from dataflow.query.load import Job, load
@@ -45,6 +46,8 @@ class Bulk(Handle[_T]):
 
         Args:
             data: Anything with an Arrow capsule, a pandas or polars DataFrame, or an iterable of dicts or instances.
+                Rows of a list with more than 65,536 are sent while others are read: an awaited call must have ended
+                before they are changed.
             **options: See `BulkCreateOptions`.
 
         Raises:
@@ -74,7 +77,8 @@ class Bulk(Handle[_T]):
 
         Args:
             filter: Which rows; with `updates`.
-            updates: Their new values. A row that has them already keeps its version and its times.
+            updates: Their new values, or operators as for `update`. A row that they do not change keeps its version
+                and its times.
             data: Rows with their keys; a field that a row does not give stays as it is. Instead of a filter.
             **options: See `BulkUpdateOptions`.
 
@@ -174,18 +178,30 @@ class Bulk(Handle[_T]):
     def _upsert(self, verb: str, data: object, read: dict[str, Any]) -> Steps[Loaded]:
         target = read_names(read["conflict_on"], "conflict_on")
         update = read_names(read.get("update_fields"), "update_fields")
-        settings = (read["on_conflict"], read["duplicates"], update, read["return_rows"], False, None, read["load_id"])
+        options = (read["on_conflict"], read["duplicates"], update, None)
+        settings = (*options, read["return_rows"], False, None, read["load_id"])
+        refuse_of_ranges(read)
         job = Job(
             lambda rows, tolerance, here: self._core.upsert(rows, target, *settings, tolerance, here),
             whole=_whole(read),
             tolerance=read_tolerance(verb, read),
+            ranges=lambda rows, most: self._core.ranges(rows, target, read["duplicates"], False, False, True, most),
         )
         return self._load(data, read, job)
 
     def _load(self, data: object, read: dict[str, Any], job: Job) -> Steps[Loaded]:
-        cut = read["chunk_rows"] is not None or not read["atomic"]
-        source = find_source(self._model, data, keys=job.keys, cut=cut)
+        ranged = job.ranges is not None and read["parallel"] > 1
+        cut = (read["chunk_rows"] is not None or not read["atomic"]) and not ranged
+        source = find_source(
+            self._model, data, keys=job.keys, cut=cut, large=lambda rows: self._is_cut(rows, read, job)
+        )
         return self._write(read, lambda here: load(self._core, source, job, here, read))
+
+    def _is_cut(self, rows: list[Any] | tuple[Any, ...], read: dict[str, Any], job: Job) -> bool:
+        """Whether some rows may go while the next ones are read, and nothing else changes."""
+        if job.changes or job.tolerance is not None or read["load_id"] or read["return_rows"]:
+            return False
+        return not self._core.belong_together(rows)
 
     def _write(self, read: dict[str, Any], write: Callable[[Caller], Steps[Loaded]]) -> Steps[Loaded]:
         """The write, or what it would do."""
@@ -200,12 +216,14 @@ class Bulk(Handle[_T]):
             if filter is not None or updates is not None:
                 raise InvalidOptionError("data goes instead of filter and updates", path="data")
             refuse_beside("data", options, "all_rows", "max_affected")
+            refuse_of_ranges(read)
             settings = (read["on_missing"], read["duplicates"], read["return_rows"], read["load_id"])
             job = Job(
                 lambda rows, tolerance, here: self._core.update_rows(rows, *settings, tolerance, here),
                 whole=_whole(read),
                 defaults=False,
                 tolerance=read_tolerance("bulk_update", read),
+                ranges=lambda rows, most: self._core.ranges(rows, None, read["duplicates"], True, False, False, most),
             )
             return self._load(data, read, job)
         if not isinstance(updates, Mapping):
@@ -223,12 +241,14 @@ class Bulk(Handle[_T]):
             if filter is not None:
                 raise InvalidOptionError("keys go instead of a filter", path="keys")
             refuse_beside("keys", options, "max_affected", "all_rows")
+            refuse_of_ranges(read)
             settings = (read["hard"], read["return_rows"], read["load_id"])
             job = Job(
                 lambda rows, tolerance, here: self._core.delete_rows(rows, *settings, tolerance, here),
                 keys=True,
                 defaults=False,
                 tolerance=read_tolerance("bulk_delete", read),
+                ranges=lambda rows, most: self._core.ranges(rows, None, "first", True, True, False, most),
             )
             return self._load(keys, read, job)
         refuse_beside("a filter", options, *OF_SOURCES)

@@ -73,6 +73,10 @@ class Column:
         """`$contains`: a text has this part, a list this element or all of these."""
         return self._is("$contains", value)
 
+    def icontains(self, text: str) -> Condition:
+        """`$icontains`: a text has this part, whatever its case."""
+        return self._is("$icontains", text)
+
     def startswith(self, text: str) -> Condition:
         """`$startsWith`: a text begins so."""
         return self._is("$startsWith", text)
@@ -86,12 +90,24 @@ class Column:
         return self._is("$like", pattern)
 
     def ilike(self, pattern: str) -> Condition:
-        """`$ilike`: like `like`, and the letters A to Z are those from a to z."""
+        """`$ilike`: like `like`, whatever the case (Unicode's simple lower-case forms)."""
         return self._is("$ilike", pattern)
 
-    def matches(self, pattern: str) -> Condition:
-        """`$regex`: a part of the text matches."""
-        return self._is("$regex", pattern)
+    def matches(self, pattern: str, options: str = "") -> Condition:
+        """`$regex`: a part of the text matches. `options` are letters of `imsx`."""
+        return Condition({self._name: {"$regex": pattern, **({"$options": options} if options else {})}})
+
+    def all(self, items: Iterable[object]) -> Condition:
+        """`$all`: a list has each of these items; of none of them it is false."""
+        return self._is("$all", list(items))
+
+    def element(self, condition: dict[str, Any]) -> Condition:
+        """`$elemMatch`: an item of a list meets all of these operators, or is an object that matches this filter."""
+        return self._is("$elemMatch", condition)
+
+    def size(self, items: int) -> Condition:
+        """`$size`: a list has so many items."""
+        return self._is("$size", items)
 
     def __getitem__(self, key: str) -> Column:
         """A key within a JSON field: `orders.c.meta["city"]`."""

@@ -22,11 +22,15 @@ _COLUMNS = re.compile(r"Row #(\d+): Expected (\d+) columns, got (\d+)")
 
 
 class File(NamedTuple):
-    """An open file: either `rows`, dicts; or `reader`, with an Arrow stream, and why it failed, once it has."""
+    """An open file: either `rows`, dicts; or `reader`, with an Arrow stream, and why it failed, once it has.
+
+    `total` tells how many rows it has, where it says so itself.
+    """
 
     rows: Iterator[dict[str, Any]] | None = None
     reader: Any = None
     failure: Callable[[], DataFlowError | None] = lambda: None
+    total: Callable[[], int | None] = lambda: None
 
 
 def read_file(description: Description, path: Path) -> File:
@@ -100,7 +104,8 @@ def _read_parquet(_description: Description, path: Path) -> File:
         opened: Any = parquet.ParquetFile(path, buffer_size=_BLOCK, pre_buffer=False)
     except pyarrow.ArrowInvalid as error:
         raise _broken(path, "Parquet", error) from None
-    return _guarded(path, "Parquet", opened.schema_arrow, opened.iter_batches(batch_size=_BATCH_ROWS))
+    batches = opened.iter_batches(batch_size=_BATCH_ROWS)
+    return _guarded(path, "Parquet", opened.schema_arrow, batches, lambda: opened.metadata.num_rows)
 
 
 def _read_arrow(_description: Description, path: Path) -> File:
@@ -116,10 +121,22 @@ def _read_arrow(_description: Description, path: Path) -> File:
             return _guarded(path, "Arrow", stream.schema, iter(stream))
     except pyarrow.ArrowInvalid as error:
         raise _broken(path, "Arrow", error) from None
-    return _guarded(path, "Arrow", opened.schema, (opened.get_batch(at) for at in range(opened.num_record_batches)))
+    batches = (opened.get_batch(at) for at in range(opened.num_record_batches))
+    return _guarded(path, "Arrow", opened.schema, batches, lambda: _count_arrow(opened))
 
 
-def _guarded(path: Path, kind: str, schema: Any, batches: Iterator[Any]) -> File:
+def _count_arrow(opened: Any) -> int | None:
+    """By the heads of the batches; None of a broken one, of which the reader will tell in its turn."""
+    pyarrow: Any = import_module("pyarrow")
+    try:
+        return opened.count_rows()  # type: ignore[no-any-return]
+    except (pyarrow.ArrowException, OSError):
+        return None
+
+
+def _guarded(
+    path: Path, kind: str, schema: Any, batches: Iterator[Any], total: Callable[[], int | None] = lambda: None
+) -> File:
     """The batches as a stream that remembers why it failed: the stream itself can only say that it did."""
     pyarrow: Any = import_module("pyarrow")
     failures: list[DataFlowError] = []
@@ -132,7 +149,7 @@ def _guarded(path: Path, kind: str, schema: Any, batches: Iterator[Any]) -> File
             raise
 
     reader = pyarrow.RecordBatchReader.from_batches(schema, read())
-    return File(reader=reader, failure=lambda: failures[0] if failures else None)
+    return File(reader=reader, failure=lambda: failures[0] if failures else None, total=total)
 
 
 def _broken(path: Path, kind: str, error: Exception) -> DataFlowError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     # The transaction, the tenant, the time where it is not the system's, and the labels of a workflow.
     Caller = tuple[_core.Transaction | None, str | None, int | None, Labels | None]
 
-__all__ = ["Clock", "Filter", "Handle", "here", "read_flag", "read_order"]
+__all__ = ["Clock", "Filter", "Handle", "Pipeline", "here", "read_flag", "read_order"]
 
 _T = TypeVar("_T")
 Filter = Mapping[str, Any]
+Pipeline = Sequence[Mapping[str, Any]]
 Clock = Callable[[], datetime]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

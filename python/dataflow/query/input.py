@@ -15,6 +15,8 @@ __all__ = [
     "Data",
     "has_columns",
     "is_frame",
+    "key_rows",
+    "list_rows",
     "read_data",
     "read_instance",
     "read_item",
@@ -34,8 +36,8 @@ class ArrowInput(NamedTuple):
     nan_is_null: bool
 
 
-# Plain dicts, or columns.
-Data: TypeAlias = list[dict[str, object]] | ArrowInput
+# Plain dicts and instances of the model, or columns.
+Data: TypeAlias = list[Any] | ArrowInput
 
 
 def read_data(description: Description, data: object) -> Data:
@@ -53,7 +55,16 @@ def read_data(description: Description, data: object) -> Data:
     if isinstance(data, str | bytes | bytearray) or not isinstance(data, Iterable):
         hint = _FILE if isinstance(data, str) else "call .collect() first" if hasattr(data, "collect") else _TAKEN
         raise UnsupportedDataError(f"rows cannot be read from {type(data).__name__}", path=_PATH, hint=hint)
-    return [_read_row(description, at, row) for at, row in enumerate(data)]
+    return list_rows(description, data)
+
+
+def list_rows(description: Description, rows: Iterable[object]) -> list[Any]:
+    """Dicts and instances.
+
+    Raises:
+        UnsupportedDataError: One is neither.
+    """
+    return [_check_row(description, at, row) for at, row in enumerate(rows)]
 
 
 def read_keys(description: Description, keys: object) -> Data:
@@ -64,16 +75,25 @@ def read_keys(description: Description, keys: object) -> Data:
     """
     if isinstance(keys, str | bytes | Mapping) or not isinstance(keys, Iterable) or has_columns(keys):
         return read_data(description, keys)
+    return key_rows(description, keys)
+
+
+def key_rows(description: Description, keys: Iterable[object]) -> list[Any]:
+    """Scalars, tuples, dicts and instances as rows.
+
+    Raises:
+        UnsupportedDataError: One has too many or too few values.
+    """
     return [_read_key(description, at, key) for at, key in enumerate(keys)]
 
 
-def read_item(description: Description, at: int, item: object) -> dict[str, object] | ArrowInput:
+def read_item(description: Description, at: int, item: object) -> Any:
     """One item of a stream: a row, or many as a frame.
 
     Raises:
         UnsupportedDataError: It is neither.
     """
-    return _read_columns(item) or _read_row(description, at, item)
+    return _read_columns(item) or _check_row(description, at, item)
 
 
 def read_key(description: Description, at: int, item: object) -> dict[str, object] | ArrowInput:
@@ -119,12 +139,11 @@ def read_instance(description: Description, instance: object) -> dict[str, objec
     return {name: value for name, value in given if value is not UNSET}
 
 
-def _read_row(description: Description, at: int, row: object) -> dict[str, object]:
+def _check_row(description: Description, at: int, row: object) -> object:
+    """A dict, or an instance of the model, which is read in Rust."""
     # The exact type first: a look into the Mapping registry costs ten times as much.
-    if type(row) is dict:
+    if type(row) is dict or isinstance(row, description.cls):
         return row
-    if isinstance(row, description.cls):
-        return read_instance(description, row)
     if isinstance(row, Mapping):
         return dict(row)
     message = f"expected a dict or {description.name}, got {type(row).__name__}"

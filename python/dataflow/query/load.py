@@ -1,8 +1,8 @@
-"""A bulk write on its way: rows are cut into pieces, and each is written before the next is asked for."""
+"""A bulk write on its way: rows are cut into pieces, and each is written before a source is asked for the next."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -18,16 +18,21 @@ from dataflow.errors import (
 )
 from dataflow.query.activity import current
 from dataflow.query.bridge import Awaited, Steps
+from dataflow.query.indexes import without_indexes
+from dataflow.query.input import ArrowInput
 from dataflow.query.loaded import Loaded, Sum, Written
 from dataflow.query.pieces import Pieces
 from dataflow.query.progress import Reporter, nothing
 from dataflow.query.result import Rejects
+from dataflow.query.side_by_side import Account, Ranges, check_parallel, side_by_side
+from dataflow.query.size import count_bytes
 from dataflow.query.source import Items, Stream, Whole
 from dataflow.query.together import fill, note, together
 from dataflow.query.tolerance import Tolerance
 
 if TYPE_CHECKING:
     from dataflow.query.activity import Labels
+    from dataflow.query.input import Data
 
     _Caller: TypeAlias = tuple[_core.Transaction | None, str | None, int | None, Labels | None]
 
@@ -48,6 +53,7 @@ class Job(NamedTuple):
             the rows, nobody knows before the end.
         defaults: Whether absent fields get their defaults: only an insert needs them.
         tolerance: That rows may be refused; None where none may be.
+        ranges: Cuts rows by their keys, in pieces of so many rows, for writers side by side; None: any cut will do.
     """
 
     make: Callable[[Any, Any, _Caller], _core.Operation[Written]]
@@ -56,6 +62,7 @@ class Job(NamedTuple):
     whole: str | None = None
     defaults: bool = True
     tolerance: Tolerance | None = None
+    ranges: Callable[[Any, int], _core.Ranges] | None = None
 
 
 class _Load:
@@ -67,6 +74,8 @@ class _Load:
         self._job = job
         self._caller = caller
         self._atomic: bool = options["atomic"]
+        self._parallel: int = options["parallel"]
+        self._defers: bool = options.get("defer_indexes", False)
         self._rows: int | None = options["chunk_rows"]
         self._load = _core.Load(not self._atomic) if options["load_id"] is not None else None
         self._reporter = Reporter(options["progress"])
@@ -103,33 +112,40 @@ class _Load:
         if self._reporter.asynchronous:
             # Refused before anything is written, not after it.
             yield Awaited(nothing, _unawaited())
-        self._reporter.open()
+        most = check_parallel(self._parallel, self._table)
+        self._reporter.open(self._source.total)
+        if self._defers:
+            yield from without_indexes(self._table, self._caller, self._write_source)
+            self._kept = alone
+            return
+        if self._parallel > 1 and self._job.ranges is not None:
+            yield from self._write_chunks(Ranges(self._source, self._job.ranges, self._rows), most)
+            return
         if isinstance(self._source, Whole):
             data = self._source.data
-            written = yield self._make(data, self._caller, whole=True)
-            self._kept = alone
-            yield from self._note(written, sum(written[0].values()) - written[0]["matched"])
+            yield from self._write_whole(data, _count(data), count_bytes(data))
             return
+        pieces = self._pieces(self._source)
+        if not self._atomic:
+            yield from self._write_chunks(pieces, most)
+            return
+        first = yield from self._first(pieces)
+        if first.ended:
+            yield from self._write_whole(first, len(first), first.nbytes)
+        else:
+            yield from self._write_together(first, pieces)
+
+    def _pieces(self, source: Stream | Items) -> Pieces:
         tolerance = self._job.tolerance
-        pieces = Pieces(
+        return Pieces(
             self._table,
-            self._source,
+            source,
             self._rows,
             self._load,
             keys=self._job.keys,
             defaults=self._job.defaults,
             tolerates=None if tolerance is None else tolerance.load_id is not None,
         )
-        if not self._atomic:
-            yield from self._write_chunks(pieces)
-            return
-        first = yield from self._first(pieces)
-        if first.ended:
-            written = yield self._make(first, self._caller, whole=True)
-            self._kept = alone
-            yield from self._note(written, len(first))
-        else:
-            yield from self._write_together(first, pieces)
 
     def _first(self, pieces: Pieces) -> Steps[_core.Piece]:
         """The first piece, where more may follow it.
@@ -148,36 +164,47 @@ class _Load:
         tolerance = self._job.tolerance
         return self._job.make(data, tolerance and tolerance.core(self._sum.rejected, whole=whole), caller)
 
-    def _check_share(self) -> None:
-        """How many rows a share allows is known at the end."""
+    def _check_rejects(self, *, ended: bool) -> None:
+        """How many rows a share allows is known at the end; pieces written side by side do not know of each other."""
         limit = None if self._job.tolerance is None else self._job.tolerance.limit
-        if isinstance(limit, float) and self._sum.rejected > (most := int(limit * self._sum.rows)):
-            message = f"{self._sum.rejected} rows were refused, and at most {most} may be"
-            hint = "the attribute `rejects` of the error tells why; mend the data, or allow more"
-            raise TooManyRejectsError(message, path="reject_limit", hint=hint)
+        most, share = (None, limit) if isinstance(limit, float) else (limit, None)
+        _core.check_rejects(most, share if ended else None, self._sum.rejected, self._sum.rows)
 
-    def _write(self, piece: _core.Piece, caller: _Caller) -> Steps[None]:
+    def _write_whole(self, data: Data | _core.Piece, rows: int | None, size: int | None) -> Steps[None]:
+        """All rows in one operation."""
+        alone = self._caller[0] is None
         try:
-            written = yield self._make(piece, caller, whole=False)
+            written = yield self._make(data, self._caller, whole=True)
+        except BaseException as error:
+            # A cancel that came during the commit: the rows stay.
+            if alone and rows is not None and getattr(error, "outcome", None) == "committed":
+                self._kept, self._sum.rows = True, rows
+            raise
+        self._kept = alone
+        yield from self._note(written, sum(written[0].values()) - written[0]["matched"], size)
+
+    def _write(self, piece: _core.Piece, pieces: Pieces, caller: _Caller) -> Steps[None]:
+        try:
+            written = yield pieces.beside(self._make(piece, caller, whole=False), piece)
         except BaseException as error:
             if caller[0] is None and getattr(error, "outcome", None) == "committed":
                 self._sum.rows += len(piece)
             raise
-        yield from self._note(written, len(piece))
+        yield from self._note(written, len(piece), piece.nbytes)
 
-    def _note(self, written: Written, rows: int) -> Steps[None]:
-        self._sum.add(written, rows)
+    def _note(self, written: Written, rows: int, size: int | None, place: int | None = None) -> Steps[None]:
+        self._sum.add(written, rows, size, place)
         yield from self._tell(done=False)
 
     def _write_all(self, first: _core.Piece, pieces: Pieces, caller: _Caller) -> Steps[None]:
-        yield from self._write(first, caller)
+        yield from self._write(first, pieces, caller)
         piece = first
         while not piece.ended:
             piece = yield from pieces.next()
             # A load with a name is done when its last piece is, even if that has no rows.
             if len(piece) or self._load is not None:
-                yield from self._write(piece, caller)
-        self._check_share()
+                yield from self._write(piece, pieces, caller)
+        self._check_rejects(ended=True)
 
     def _write_together(self, first: _core.Piece, pieces: Pieces) -> Steps[None]:
         """All pieces in one transaction, which is begun again where another has done the same load meanwhile."""
@@ -196,17 +223,46 @@ class _Load:
                 self._kept = alone
                 return
 
-    def _write_chunks(self, pieces: Pieces) -> Steps[None]:
-        """Each piece in a transaction of its own."""
+    def _write_source(self, caller: _Caller) -> Steps[None]:
+        """All rows in the transaction of `caller`."""
+        if isinstance(self._source, Whole):
+            data = self._source.data
+            written = yield self._make(data, caller, whole=True)
+            yield from self._note(written, sum(written[0].values()) - written[0]["matched"], count_bytes(data))
+            return
+        pieces = self._pieces(self._source)
+        first = yield from self._first(pieces)
+        yield from self._write_all(first, pieces, caller)
+
+    def _write_chunks(self, pieces: Pieces | Ranges, most: int) -> Steps[None]:
+        """Each piece in a transaction of its own, up to `most` of them at the same time."""
         try:
-            first = yield from self._first(pieces)
-            yield from self._write_all(first, pieces, self._caller)
+            if isinstance(pieces, Ranges):
+                yield from self._write_side_by_side(pieces.next(), pieces, most)
+                self._sum.leave_out(pieces.duplicates)
+            elif self._parallel > 1:
+                yield from self._write_side_by_side(self._first(pieces), pieces, most)
+            else:
+                first = yield from self._first(pieces)
+                yield from self._write_all(first, pieces, self._caller)
         except GeneratorExit:
             raise
         except BaseException as error:
             self._tell_what_stands(error)
             raise
         self._kept = True
+
+    def _write_side_by_side(self, first: Steps[_core.Piece], pieces: Pieces | Ranges, most: int) -> Steps[None]:
+        def note(written: Written, rows: int, size: int, place: int) -> Steps[None]:
+            yield from self._note(written, rows, size, place)
+            self._check_rejects(ended=False)
+
+        def stands(rows: int) -> None:
+            self._sum.rows += rows
+
+        make = partial(self._make, caller=self._caller, whole=False)
+        yield from side_by_side(first, pieces.next, most, Account(make, note, self._sum.add, stands))
+        self._check_rejects(ended=True)
 
     def _tell_what_stands(self, error: BaseException) -> None:
         """A load of which some rows stay was not rolled back, whatever became of the chunk that failed."""
@@ -225,7 +281,7 @@ class _Load:
         return self._load.committed
 
     def _tell(self, *, done: bool) -> Steps[None]:
-        answer = self._reporter.tell(self._sum.rows, perf_counter() - self._started, self._sum.pieces, done)
+        answer = self._reporter.tell(self._sum, perf_counter() - self._started, done)
         if hasattr(answer, "__await__"):
             try:
                 yield Awaited(lambda: answer, _unawaited())
@@ -246,6 +302,12 @@ class _Load:
             error.message = f"{self._source.file}: {error.message}"
             error.args = (error.message,)
         return error
+
+
+def _count(data: Data) -> int | None:
+    """How many rows are in memory; None where they do not tell."""
+    rows = data.data if isinstance(data, ArrowInput) else data
+    return len(rows) if isinstance(rows, Sized) else None
 
 
 def _unawaited() -> DataFlowError:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from dataflow import _core
 
 __all__ = ["Loaded", "Sum", "Written"]
+
+_T = TypeVar("_T")
 
 # Counts, the rows and their outcomes where they were asked for, whether the load had happened before, and the refused
 # rows.
@@ -33,34 +36,51 @@ class Sum:
     def __init__(self) -> None:
         self.rows = 0
         self.pieces = 0
+        # About the bytes of the rows; None where they are not known.
+        self.bytes: int | None = 0
         self.replayed = False
         self._counts: dict[str, int] = {}
-        self._batches: list[_core.Batch] = []
-        self._outcomes: list[_core.Outcomes] = []
-        self._rejects: list[_core.Batch] = []
+        # Each with the place of its piece: pieces that are written at the same time end in any order.
+        self._batches: list[tuple[int, _core.Batch]] = []
+        self._outcomes: list[tuple[int, _core.Outcomes]] = []
+        self._rejects: list[tuple[int, _core.Batch]] = []
 
     @property
     def rejected(self) -> int:
         return self._counts.get("rejected", 0)
 
-    def add(self, written: Written, rows: int) -> None:
+    def add(self, written: Written, rows: int, size: int | None, place: int | None = None) -> None:
+        """Adds a piece, the next one unless its place among the pieces is told."""
+        place = self.pieces if place is None else place
         counts, batch, outcomes, replayed, rejects = written
         self.replayed |= replayed
         self.rows += rows
         self.pieces += 1
+        self.bytes = None if size is None or self.bytes is None else self.bytes + size
         self._counts = {name: self._counts.get(name, 0) + count for name, count in counts.items()}
         if batch is not None:
-            self._batches.append(batch)
+            self._batches.append((place, batch))
         if outcomes is not None:
-            self._outcomes.append(outcomes)
+            self._outcomes.append((place, outcomes))
         if rejects is not None:
-            self._rejects.append(rejects)
+            self._rejects.append((place, rejects))
+
+    def leave_out(self, duplicates: int) -> None:
+        """Adds rows that were not written because another one has their key."""
+        self.rows += duplicates
+        self._counts = {**self._counts, "duplicate": self._counts.get("duplicate", 0) + duplicates}
 
     def rejects(self, *more: _core.Batch) -> _core.Batch:
         """The refused rows so far, and more of them."""
-        return _core.Batch.concat([_core.no_rejects(), *self._rejects, *more])
+        if not self._rejects and not more:
+            return _core.no_rejects()
+        return _core.Batch.concat([_core.no_rejects(), *_in_order(self._rejects), *more])
 
     def written(self) -> Written:
-        batch = _core.Batch.concat(self._batches) if self._batches else None
-        outcomes = _core.Outcomes.concat(self._outcomes) if self._outcomes else None
+        batch = _core.Batch.concat(_in_order(self._batches)) if self._batches else None
+        outcomes = _core.Outcomes.concat(_in_order(self._outcomes)) if self._outcomes else None
         return self._counts, batch, outcomes, self.replayed, self.rejects()
+
+
+def _in_order(parts: list[tuple[int, _T]]) -> list[_T]:
+    return [part for _, part in sorted(parts, key=itemgetter(0))]

@@ -9,6 +9,7 @@ from itertools import groupby
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+from dataflow import _core
 from dataflow.errors import InvalidOptionError, UnsupportedDataError
 from dataflow.query.bridge import Awaited, Steps, adrive, drive
 from dataflow.query.handle import here
@@ -20,7 +21,6 @@ from dataflow.query.transaction import Begin, Transaction
 if TYPE_CHECKING:
     import pyarrow  # type: ignore[import-untyped, import-not-found, unused-ignore]  # pyright: ignore[reportMissingImports]
 
-    from dataflow import _core
     from dataflow.model.registry import Registry
     from dataflow.query.context import Scope
     from dataflow.query.handle import Caller, Clock
@@ -40,6 +40,13 @@ class _Mended(NamedTuple):
 
     kept: dict[str, Any]
     fields: Mapping[str, Any]
+
+
+class _Done(NamedTuple):
+    """What a replay did; the refused rows have the numbers of the first load."""
+
+    counts: dict[str, int]
+    rejects: Rejects
 
 
 _Many: TypeAlias = list[_Mended]
@@ -96,8 +103,8 @@ class Quarantine:
                 Dates, times, decimals and UUIDs are texts; what was no value of any field is its `repr`.
 
         Returns:
-            What became of the rows that were written; `rejected` counts those that were refused again, whose new
-            reasons `list` tells.
+            What became of the rows that were written; `rejected` counts those that were refused again, and `rejects`
+            tells why, by their numbers in the first load.
         """
         started = perf_counter()
         return self._result(drive(self._inside(fix)), started)
@@ -138,15 +145,16 @@ class Quarantine:
         written = yield self._core.delete_matching(self._filter(), None, True, False, False, None, self._here())
         return written[0]["deleted"]  # type: ignore[no-any-return]
 
-    def _inside(self, fix: Fix | None) -> Steps[dict[str, int]]:
+    def _inside(self, fix: Fix | None) -> Steps[_Done]:
         # Before the transaction begins: MariaDB would commit it with the making of the table.
         yield self._core.ensure(False)
         transaction = Transaction(self._scope, self._engine, Begin(None, False, None))
         return (yield from transaction._around(self._replay(fix)))
 
-    def _replay(self, fix: Fix | None) -> Steps[dict[str, int]]:
+    def _replay(self, fix: Fix | None) -> Steps[_Done]:
         kept = (yield from self._read()).records()
         counts: dict[str, int] = dict.fromkeys(_COUNTS, 0)
+        refused = [_core.no_rejects()]
         for (scope, operation), rows in groupby(kept, lambda row: (row["scope"], row["operation"])):
             mended = yield from self._mend(rows, fix)
             if mended:
@@ -156,7 +164,8 @@ class Quarantine:
                 for name in _COUNTS:
                     counts[name] += counted.get(name, 0)
                 yield from self._settle(mended, Rejects(rejects))
-        return counts
+                refused.append(_core.renumbered(rejects, [row.kept["row"] for row in mended]))
+        return _Done(counts, Rejects(_core.Batch.concat(refused)))
 
     def _mend(self, rows: Iterator[dict[str, Any]], fix: Fix | None) -> Steps[_Many]:
         mended = []
@@ -183,11 +192,11 @@ class Quarantine:
         if changed:
             yield self._core.update_rows(changed, "error", "error", False, None, None, self._here())
 
-    def _result(self, counts: dict[str, int], started: float) -> BulkResult:
+    def _result(self, done: _Done, started: float) -> BulkResult:
         seconds = perf_counter() - started
-        rows = sum(counts.values())
+        rows = sum(done.counts.values())
         per_second = rows / seconds if seconds else 0.0
-        told: dict[str, Any] = {**counts, "load_id": self._load_id}
+        told: dict[str, Any] = {**done.counts, "load_id": self._load_id, "rejects": done.rejects}
         return BulkResult(**told, seconds=seconds, rows_per_second=per_second)
 
 

@@ -28,10 +28,33 @@ class Rows(Sequence[_T], Generic[_T]):
     It has `__arrow_c_stream__`, so that `pyarrow.table(rows)` and `bulk_create(rows)` take it as it is.
     """
 
-    def __init__(self, batch: _core.Batch, cls: type[_T]) -> None:
+    def __init__(
+        self,
+        batch: _core.Batch,
+        cls: type[_T],
+        next: str | None = None,
+        previous: str | None = None,
+        total: int | None = None,
+    ) -> None:
+        self._around, self._total = (next, previous), total
         self._batch: _core.Batch | _core.Outcomes = batch
         self._make: Callable[[], list[_T]] = partial(batch.instances, cls)
         self._name = cls.__name__
+
+    @property
+    def next(self) -> str | None:
+        """The cursor of the next page, for `list(after=…)`: a text for URLs. None at the end, and without a limit."""
+        return self._around[0]
+
+    @property
+    def previous(self) -> str | None:
+        """The cursor of the page before, for `list(before=…)`. None at the begin, and without a limit."""
+        return self._around[1]
+
+    @property
+    def total(self) -> int | None:
+        """How many rows match in all, where `list(total=…)` asked for it."""
+        return self._total
 
     @cached_property
     def _instances(self) -> list[_T]:
@@ -96,6 +119,7 @@ class Records(Rows[dict[str, Any]]):
     """Rows as a sequence of dicts, which are made when first looked at; else like `Rows`. Equals a list of them."""
 
     def __init__(self, batch: _core.Batch, model: str) -> None:
+        self._around, self._total = (None, None), None
         self._batch = batch
         self._make = batch.records
         self._name = model
@@ -123,6 +147,7 @@ class Outcomes(Records):
     """
 
     def __init__(self, batch: _core.Outcomes, model: str) -> None:
+        self._around, self._total = (None, None), None
         self._batch = batch
         self._make = batch.records
         self._name = model

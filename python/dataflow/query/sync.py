@@ -87,6 +87,6 @@ class Sync(Bulk[_T]):
             read_names(read["update_fields"], "update_fields"),
         )
         bounds = ({} if within is None else within, read["all_rows"], read["hard"], read["max_affected"])
-        settings = ("update", read["duplicates"], update, False, False, bounds, read["load_id"])
+        settings = ("update", read["duplicates"], update, None, False, False, bounds, read["load_id"])
         job = Job(lambda rows, _, here: self._core.upsert(rows, target, *settings, None, here), whole="bulk_sync")
-        return self._load(data, {**read, "atomic": True, "chunk_rows": None, "progress": False}, job)
+        return self._load(data, {**read, "atomic": True, "chunk_rows": None, "parallel": 1, "progress": False}, job)

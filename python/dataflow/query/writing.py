@@ -58,8 +58,9 @@ class Writing(Handle[_T]):
         Args:
             row: Its key (a tuple for a key of several fields), a filter that matches it alone, or an instance: then
                 its key counts, and in a versioned model its version.
-            updates: The new values; without them those of the instance. A field that is not here stays as it is;
-                a given `updated_at` counts only where it is later than the stored one.
+            updates: The new values, or operators: `{"$inc": {"qty": 1}, "$set": {"name": "x"}}`. Without them the
+                values of the instance. A field that is not here stays as it is; a given `updated_at` counts only
+                where it is later than the stored one.
 
         Returns:
             A new instance, as stored.
@@ -68,7 +69,9 @@ class Writing(Handle[_T]):
             NotFoundError: There is no such row.
             MultipleRowsError: The filter matches more than one; nothing was written.
             StaleRowError: The row has another version than the one given.
-            DataError: A field is unknown or has a value its column cannot hold.
+            DataError: A field is unknown or has a value its column cannot hold; `OutOfRangeError` also for the result
+                of an operator.
+            InvalidUpdateError: An operator is not well formed, or not for the field.
         """
         return self._written(run(self._change(row, updates)))
 
@@ -103,13 +106,17 @@ class Writing(Handle[_T]):
         data: _T | Mapping[str, Any],
         conflict_on: str | Sequence[str] | None = None,
         update_fields: str | Sequence[str] | None = None,
+        *,
+        updates: Mapping[str, Any] | None = None,
     ) -> _T:
         """Inserts a row, or updates the one that is there.
 
         Args:
             data: The row, as an instance or a dict. An absent field takes its default only when the row is inserted.
             conflict_on: The fields by which a stored row is the same: a unique set of the model. Default the key.
-            update_fields: The fields that may change in a stored row. Default all that are given.
+            update_fields: The fields of the data that may change in a stored row. Default all that are given.
+            updates: What else becomes of the row, with operators as for `update`. They see a new row as it would be
+                without them, with its defaults; `$setOnInsert` gives values to a new row alone.
 
         Returns:
             A new instance, as stored. Its attribute `created` tells whether it was inserted, unless the model has a
@@ -120,16 +127,18 @@ class Writing(Handle[_T]):
             StaleRowError: A version is given, and the stored row has another.
             KeyMismatchError: The stored row has another key than the one given.
         """
-        return self._upserted(run(self._merge(data, conflict_on, update_fields)))
+        return self._upserted(run(self._merge(data, conflict_on, update_fields, updates)))
 
     async def aupsert(
         self,
         data: _T | Mapping[str, Any],
         conflict_on: str | Sequence[str] | None = None,
         update_fields: str | Sequence[str] | None = None,
+        *,
+        updates: Mapping[str, Any] | None = None,
     ) -> _T:
         """`upsert`, awaited."""
-        return self._upserted(await arun(self._merge(data, conflict_on, update_fields)))
+        return self._upserted(await arun(self._merge(data, conflict_on, update_fields, updates)))
 
     def _append(self, instance: object, fields: Mapping[str, object]) -> _core.Operation[_Written]:
         given = self._fields(instance, fields, "create")
@@ -141,12 +150,11 @@ class Writing(Handle[_T]):
             if not stored:
                 raise UnsupportedDataError("update needs the new values", path="updates", hint="update(key, {…})")
             updates = stored
-        elif not isinstance(updates, Mapping):
-            message = f"updates is a dict of fields, got {type(updates).__name__}"
-            raise UnsupportedDataError(message, path="updates")
+        else:
+            updates = _read_updates(updates)
         version = self._model.version
         if version is not None and version in stored:
-            updates = {version: stored[version], **updates}
+            updates = _with_version(version, stored[version], updates)
         return self._core.update_one(self._row_filter(row), dict(updates), self._here())
 
     def _remove(self, row: object, hard: bool) -> _core.Operation[_Written]:
@@ -155,12 +163,17 @@ class Writing(Handle[_T]):
         return self._core.delete_one(self._row_filter(row), version, read_flag(hard, "hard"), self._here())
 
     def _merge(
-        self, data: object, conflict_on: str | Sequence[str] | None, update_fields: str | Sequence[str] | None
+        self,
+        data: object,
+        conflict_on: str | Sequence[str] | None,
+        update_fields: str | Sequence[str] | None,
+        updates: Mapping[str, Any] | None = None,
     ) -> _core.Operation[_Written]:
         fields = dict(data) if isinstance(data, Mapping) else self._fields(data, {}, "upsert")
         target, update = read_names(conflict_on, "conflict_on"), read_names(update_fields, "update_fields")
+        changes = None if updates is None else dict(_read_updates(updates))
         return self._core.upsert(
-            [fields], target, "update", "error", update, True, True, None, None, None, self._here()
+            [fields], target, "update", "error", update, changes, True, True, None, None, None, self._here()
         )
 
     def _upserted(self, written: _Written) -> _T:
@@ -168,6 +181,21 @@ class Writing(Handle[_T]):
         if "created" not in self._model.fields and self._model.making.construct is None and hasattr(row, "__dict__"):
             vars(row)["created"] = written[0]["inserted"] == 1
         return row
+
+
+def _read_updates(updates: object) -> Mapping[str, Any]:
+    if not isinstance(updates, Mapping):
+        message = f"updates is a dict of fields or operators, got {type(updates).__name__}"
+        raise UnsupportedDataError(message, path="updates")
+    return updates
+
+
+def _with_version(name: str, version: object, updates: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The updates of an instance, whose version the stored row must have."""
+    if not any(isinstance(key, str) and key.startswith("$") for key in updates):
+        return {name: version, **updates}
+    values = updates.get("$set", {})
+    return {**updates, "$set": {name: version, **values}} if isinstance(values, Mapping) else updates
 
 
 def read_names(names: str | Sequence[str] | None, path: str) -> list[str] | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Protocol
 
+from dataflow._notebook import find_display
 from dataflow.errors import InvalidOptionError
 from dataflow.workflow.board import Board
 from dataflow.workflow.event import RunEvent
@@ -54,7 +53,7 @@ def check_rich() -> None:
 def find_screen() -> Screen:
     """The notebook the program runs in, else the standard output."""
     # Imported here: a program that shows nothing needs none of it.
-    display = _find_display()
+    display = find_display()
     if display is not None:
         from dataflow.workflow.notebook import Notebook
 
@@ -62,14 +61,3 @@ def find_screen() -> Screen:
     from dataflow.workflow.terminal import Terminal
 
     return Terminal()
-
-
-def _find_display() -> Any:
-    """The module `IPython.display` in a notebook; None in a terminal, that of IPython too."""
-    ipython = sys.modules.get("IPython")
-    # It is there while it is still being imported, too.
-    find_shell = getattr(ipython, "get_ipython", None)
-    shell = None if find_shell is None else find_shell()
-    if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
-        return None
-    return import_module("IPython.display")

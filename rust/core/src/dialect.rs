@@ -1,7 +1,12 @@
 //! What differs between the databases in SQL. One file a database; all share [`statement`].
 
+mod change;
 mod condition;
+mod direct;
+mod form;
+mod function;
 mod mysql;
+mod pipeline;
 mod postgres;
 mod selection;
 mod sqlite;
@@ -15,25 +20,45 @@ mod tests_comment;
 #[cfg(test)]
 mod tests_condition;
 #[cfg(test)]
+mod tests_direct;
+#[cfg(test)]
+mod tests_operators;
+#[cfg(test)]
+mod tests_pipeline;
+#[cfg(test)]
+mod tests_seek;
+#[cfg(test)]
 mod tests_stream;
+#[cfg(test)]
+mod tests_update;
 mod write;
 
 pub use condition::condition_text;
+pub use direct::{SEQUENCE_LOCK, Told, compares};
+pub use form::{
+    BeginSteps, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
+    RowsForm, SchemaLock,
+};
+pub use function::Functions;
 pub use mysql::Mysql;
 pub use postgres::Postgres;
-pub use sqlite::{HAS_ANY_FUNCTION, REGEXP_FUNCTION, Sqlite, decode_decimal, encode_decimal};
-pub use statement::{Param, ParamValue, Returned, Statement};
+pub use sqlite::{
+    ARITHMETIC_FUNCTION, HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, Sqlite, calculation,
+    decode_decimal, encode_decimal,
+};
+pub use staged::StagedPut;
+pub use statement::{Param, ParamValue, Returned, Statement, TOTAL};
 pub use table::{Target, add_columns, create_table, foreign_keys};
 pub use write::takes_arrays;
 
 use crate::error::{Error, Result};
-use crate::filter::{JsonKey, Pattern};
+use crate::filter::{JsonKey, NumberTest, Pattern};
 use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TENANT_LENGTH, TableSchema, constraint_name};
 use crate::types::{FloatRules, LogicalType, render_decimal, render_list};
 use crate::value::Value;
 
 /// A database's way of writing SQL. A difference that is not SQL text is in `rust/db/src/<database>`.
-pub trait Dialect: Send + Sync + 'static {
+pub trait Dialect: Functions + Send + Sync + 'static {
     /// `postgres`, `mysql` or `sqlite`.
     fn name(&self) -> &'static str;
 
@@ -63,11 +88,24 @@ pub trait Dialect: Send + Sync + 'static {
     /// `Internal` for a value that is not of the type.
     fn literal(&self, ty: &LogicalType, value: &Value<'_>) -> Result<String>;
 
-    /// The pattern in the database's own form: what [`Dialect::matches`] compares a column with.
-    fn pattern(&self, pattern: &Pattern) -> String;
+    /// The pattern in the database's own form: the texts that [`Dialect::matches`] compares a column with.
+    fn pattern(&self, pattern: &Pattern) -> Vec<String>;
 
-    /// The condition that `column` meets the pattern whose own form is `operand`.
-    fn matches(&self, pattern: &Pattern, column: &str, operand: &str) -> String;
+    /// The condition that `column` meets the pattern whose own form is `operands`, which stand behind it.
+    fn matches(&self, pattern: &Pattern, column: &str, operands: &[String]) -> String;
+
+    /// The sign of an equality that null has with null, and with nothing else.
+    fn null_safe_equal(&self) -> &'static str;
+
+    /// The condition that `column` is in a list which is one parameter, and that list; None where there is no such.
+    /// `changes` tells that the statement writes.
+    ///
+    /// # Errors
+    /// `Internal` for values that are not of the type.
+    fn in_json(&self, list: &LongList<'_>) -> Result<Option<(String, String)>>;
+
+    /// How many items a list has.
+    fn list_size(&self, column: &str) -> String;
 
     /// What [`Dialect::has_any`] compares a column of lists with, each with its type.
     ///
@@ -89,16 +127,87 @@ pub trait Dialect: Send + Sync + 'static {
     /// What lies in a document at a path: null only where nothing does.
     fn json_at(&self, column: &str, path: &[String]) -> String;
 
-    /// The condition that a JSON value is an object.
-    fn json_is_object(&self, value: &str) -> String;
+    /// The condition that a JSON value is of a kind.
+    fn json_is(&self, value: &str, kind: JsonKind) -> String;
+
+    /// The text that a JSON string stands for, compared by its bytes.
+    fn json_text(&self, value: &str) -> String;
+
+    /// How many items a list in JSON has.
+    fn json_size(&self, value: &str) -> String;
+
+    /// The condition that a JSON value is a number that compares so.
+    fn json_number(&self, test: &NumberTest) -> Vec<Piece>;
+
+    /// A source of rows, one for each item of a list, for the `number`-th of them in a statement, and an item in it.
+    /// The value is a list of ours, or a list in JSON.
+    fn items(&self, value: &str, is_json: bool, number: usize) -> (String, String);
 
     /// The condition that a JSON value is one of others.
     fn json_is_one_of(&self, value: &str, operands: &[String]) -> String {
         format!("{value} IN ({})", operands.join(", "))
     }
 
+    /// A column of numbers plus an amount; null is the amount. A result that the column does not hold is an error.
+    fn plus(&self, _ty: &LogicalType, column: &str, amount: &str) -> String {
+        format!("coalesce({column}, 0) + {amount}")
+    }
+
+    /// A column of ints or decimals times a whole factor; null is 0. A result that the column does not hold is an error.
+    fn times(&self, _ty: &LogicalType, column: &str, factor: &str) -> String {
+        format!("coalesce({column}, 0) * {factor}")
+    }
+
+    /// An expression of bits as an int of 64 of them with a sign.
+    fn bits(&self, expression: &str) -> String {
+        expression.to_owned()
+    }
+
+    /// What [`Dialect::appended`] puts behind a list, each with its type: the items as they follow others, and as a list.
+    ///
+    /// # Errors
+    /// `Internal` for values that are not items of the type.
+    fn append_operands(
+        &self,
+        ty: &LogicalType,
+        items: &[Value<'static>],
+    ) -> Result<Vec<(LogicalType, Value<'static>)>> {
+        let list = list_text(ty, items)?;
+        let inner = list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or_default().to_owned();
+        let text = |text: String| (LogicalType::Text { max_length: None }, Value::Text(text.into()));
+        Ok(vec![text(inner), text(list)])
+    }
+
+    /// A list with the operands behind its items; null is an empty one.
+    fn appended(&self, column: &str, operands: &[String]) -> String;
+
+    /// Whether `(a, b) > (1, 2)` is a range of an index: MariaDB goes through the whole table for it.
+    fn seeks_by_rows(&self) -> bool {
+        true
+    }
+
+    /// Whether a transaction can read a query's rows some at a time, beside other statements (`DECLARE`, `FETCH`).
+    fn has_cursors(&self) -> bool {
+        false
+    }
+
+    /// What makes a query tell its plan in one text; None where that has no number of rows in it.
+    fn explain(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The rows that a plan expects, as [`Dialect::explain`] gave it.
+    fn expected_rows(&self, _plan: &str) -> Option<i64> {
+        None
+    }
+
     /// What makes null the smallest value, as it is in MongoDB.
     fn null_is_smallest(&self, descending: bool) -> &'static str;
+
+    /// The characters or bytes of a value that rows are sorted by, where the rest of it is not looked at.
+    fn longest_sorted(&self) -> Option<usize> {
+        None
+    }
 
     /// The column's type, as `CREATE TABLE` takes it.
     fn column_type(&self, ty: &LogicalType) -> String;
@@ -159,12 +268,27 @@ pub trait Dialect: Send + Sync + 'static {
         )
     }
 
+    /// Stores a key (first parameter) and its value (second) in `dataflow_meta`, unless it is there.
+    fn add_meta(&self, name: &str) -> String {
+        let [key, value] = ["key", "value"].map(|column| self.quote(column));
+        let text = LogicalType::Text { max_length: None };
+        let [first, second] = [1, 2].map(|number| self.placeholder(number, &text));
+        format!("INSERT INTO {name} ({key}, {value}) VALUES ({first}, {second}) ON CONFLICT ({key}) DO NOTHING")
+    }
+
     /// Lists a table's columns: name, reported type, nullable (0 or 1), with the table's name as the one parameter.
     fn columns_query(&self, namespace: Option<&str>) -> String;
 
     /// Lists the columns of a table's unique indexes, the key's among them: index, column ("" for an expression or a
     /// part of a column), and whether only some rows are in it (0 or 1), with the table's name as the one parameter.
     fn unique_query(&self, namespace: Option<&str>) -> String;
+
+    /// Counts what keeps statements from deciding for the rows of a table; None where none does. First the triggers
+    /// that leave rows out before they are written, or that see rows which are there as new ones; then the unique
+    /// indexes beside the key, and a key that takes different values for the same.
+    fn obstacles_query(&self, _table: &TableSchema) -> Option<String> {
+        None
+    }
 
     fn qualified(&self, table: &str) -> String {
         format!("{}.{}", self.quote(self.namespace()), self.quote(table))
@@ -220,6 +344,18 @@ pub trait Dialect: Send + Sync + 'static {
         sql.to_owned()
     }
 
+    /// Keeps others out of a table until the transaction ends; None where the transaction itself does.
+    fn lock_table(&self, _table: &str) -> Option<String> {
+        None
+    }
+
+    /// Lists what drops each index that can be dropped and made again with nothing else noticing, and what makes it
+    /// again as it was, in the order of their making. The table's name as `qualified_table` and as `table_name` has it
+    /// are the parameters; None where a transaction takes no index back.
+    fn droppable_query(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What makes a query lock the rows it reads until the transaction ends.
     fn lock_rows(&self) -> &'static str;
 
@@ -242,115 +378,27 @@ pub trait Dialect: Send + Sync + 'static {
     /// How rows that are there are written by key.
     fn put_form(&self) -> PutForm;
 
+    /// Whether one statement can decide for many rows what becomes of each: it compares them with the stored ones as
+    /// [`crate::merge`] does, and tells which of them are new.
+    fn decides_rows(&self) -> bool {
+        false
+    }
+
     /// Whether the count the server tells of a put can be that of `rows` rows, all of which were there.
     fn rows_put(&self, told: u64, rows: u64) -> bool {
         told == rows
+    }
+
+    /// Whether values of two columns of a type differ, to the byte and whatever the columns' own collation.
+    fn differs(&self, ty: &LogicalType, left: &str, right: &str) -> String {
+        let _ = ty;
+        format!("{left} IS DISTINCT FROM {right}")
     }
 
     /// Columns compared with a list of rows: `(a, b) IN (…)`.
     fn row_list(&self, rows: &[String]) -> String {
         format!("(VALUES {})", rows.join(", "))
     }
-}
-
-/// How a statement takes many values or rows: those of a list, keys to look for, rows to put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowsForm {
-    /// A parameter for each value: `IN ($1, $2)`, `(VALUES ($1, $2), …)`.
-    Parameters,
-    /// An array parameter for each column: `= ANY($1)`, `unnest($1, $2)`. The text is the same for any number of rows.
-    Arrays,
-}
-
-/// How rows are changed to values of their own, found by their key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutForm {
-    /// `UPDATE … FROM` rows in the dialect's [`RowsForm`]; in parameters where there are no arrays of a column.
-    FromRows,
-    /// `INSERT … ON DUPLICATE KEY UPDATE` of whole rows that are known to be there.
-    ///
-    /// It finds the row by the first unique index, which is the primary key; a clash in another one is an error.
-    OnDuplicateKey,
-    /// A one-row `UPDATE`, stepped.
-    Stepped,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartialIndex {
-    Where,
-    /// A generated column that is null outside it; an index that is not unique has all rows.
-    GeneratedColumn,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForeignKeys {
-    /// Added when their tables are there.
-    Added,
-    /// Part of the table, which may name one that is not there yet.
-    Inside,
-}
-
-/// Isolation levels of the SQL standard, weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Isolation {
-    ReadUncommitted,
-    ReadCommitted,
-    RepeatableRead,
-    Serializable,
-}
-
-impl Isolation {
-    pub const fn sql(self) -> &'static str {
-        match self {
-            Isolation::ReadUncommitted => "READ UNCOMMITTED",
-            Isolation::ReadCommitted => "READ COMMITTED",
-            Isolation::RepeatableRead => "REPEATABLE READ",
-            Isolation::Serializable => "SERIALIZABLE",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        use Isolation::{ReadCommitted, ReadUncommitted, RepeatableRead, Serializable};
-        let levels = [ReadUncommitted, ReadCommitted, RepeatableRead, Serializable];
-        levels.into_iter().find(|level| level.sql().eq_ignore_ascii_case(text))
-    }
-}
-
-/// How a database gives automatic keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyGenerator {
-    /// By itself, beside given values too.
-    Column,
-    /// By a sequence that given values do not move, and that takes no null.
-    Sequence,
-    /// By itself for a sole key; behind a tenant not at all, so that we count.
-    SoleColumn,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyIndex {
-    None,
-    /// Inside the table's definition, which would be refused without it.
-    Inside,
-    Separate,
-}
-
-/// A lock over the whole schema.
-pub struct SchemaLock {
-    /// Whether making a table is one transaction, which then ends the lock.
-    pub in_transaction: bool,
-    /// Tries to take the lock and returns 1 when it has it; None where the transaction itself is the lock.
-    pub acquire: Option<String>,
-    pub release: Option<String>,
-}
-
-/// How a transaction is opened.
-pub struct BeginSteps {
-    /// Sets the level for the session, where `begin` cannot carry it, and the statement that undoes it.
-    pub session_isolation: Option<(String, &'static str)>,
-    pub begin: String,
-    /// Reads the level back; None where there is only SERIALIZABLE.
-    pub report: Option<String>,
 }
 
 /// The tenant column as every dialect defines it.
@@ -378,6 +426,15 @@ fn list_text(ty: &LogicalType, values: &[Value<'_>]) -> Result<String> {
         LogicalType::List { item } => render_list(item, values),
         _ => Err(Error::internal("a list without the type of its items")),
     }
+}
+
+/// Documents as the texts that their columns hold.
+fn as_texts(documents: &[Value<'static>]) -> Vec<Value<'static>> {
+    let text = |document: &Value<'static>| match document {
+        Value::Json(text) => Value::Text(text.clone()),
+        other => other.clone(),
+    };
+    documents.iter().map(text).collect()
 }
 
 /// What is ASCII by its making.

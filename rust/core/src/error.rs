@@ -175,6 +175,12 @@ kinds! {
     AppendOnly = "4007" in Query,
     /// A field that the query left out.
     FieldNotLoaded = "4008" in Query,
+    /// An update that is not well formed.
+    InvalidUpdate = "4009" in Query,
+    /// A cursor that does not belong to this list, or is none.
+    InvalidCursor = "4010" in Query,
+    /// A stage of a pipeline that is not well formed.
+    InvalidPipeline = "4011" in Query,
 
     /// A multi-tenant model used without a tenant.
     MissingTenant = "5001" in Tenant,

@@ -1,16 +1,27 @@
 //! The filter language: a dict becomes a typed tree, checked against the table.
 
 mod evaluate;
+mod fold;
+mod item;
 mod json;
 mod like;
+mod number;
 mod parse;
 mod regex;
 
 pub use evaluate::{BatchRows, Row, matches};
-pub use json::{Items, JsonKey};
+pub(crate) use evaluate::{compare as compare_values, item_matches};
+pub use fold::variants;
+pub use item::on_json;
+pub(crate) use json::json_text;
+pub use json::{Items, JsonKey, NumberTest};
 pub use like::{Like, Token};
+pub(crate) use number::compare_numbers;
 pub use parse::parse;
-pub use regex::Regex;
+pub(crate) use parse::{check_depth, parse_checked, parse_item};
+pub use regex::{Anchors, Regex};
+
+use std::cmp::Ordering;
 
 use crate::value::Value;
 
@@ -18,8 +29,12 @@ use crate::value::Value;
 pub const MAX_DEPTH: usize = 32;
 /// Most conditions and operators in one filter.
 pub const MAX_NODES: usize = 1_000;
-/// Most values in one `$in` list; the smallest parameter limit of the databases is SQLite's 32,766.
-pub const MAX_LIST: usize = 10_000;
+/// Most values in one `$in` list of a field that takes them as one parameter.
+pub const MAX_LIST: usize = 1_000_000;
+/// Most values in every other list; the smallest parameter limit of the databases is SQLite's 32,766.
+pub const MAX_PARAMETERS: usize = 10_000;
+/// Most `$elemMatch` in one another: SQLite's parser ends at 100 parentheses.
+pub const MAX_ITEMS: usize = 8;
 
 /// A condition on rows. Two-valued: a comparison with null is false, so `Not` of it is true.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +68,35 @@ pub enum Filter {
         column: usize,
         values: Vec<Value<'static>>,
     },
+    /// Two columns of one type. Null equals null, and has no order.
+    Fields {
+        left: usize,
+        comparison: Comparison,
+        right: usize,
+    },
+    /// An int whose division leaves this remainder, which has the sign of the int.
+    Modulo {
+        column: usize,
+        divisor: i64,
+        remainder: i64,
+    },
+    /// An int as 64 bits in two's complement.
+    Bits {
+        column: usize,
+        bits: Bits,
+        mask: i64,
+    },
+    /// A list with so many items.
+    Size {
+        column: usize,
+        size: i64,
+    },
+    /// A list with an item that meets a filter, whose one column is the item. Behind keys: a list in a JSON document.
+    Item {
+        column: usize,
+        keys: Vec<JsonKey>,
+        filter: Box<Filter>,
+    },
     /// What lies behind keys in a JSON document; behind none it is the document itself.
     Json {
         column: usize,
@@ -61,13 +105,30 @@ pub enum Filter {
     },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Found {
     /// Anything, JSON's null too.
     Any,
     Object,
     /// One of these canonical texts, of which there is one at least; JSON's null is `null`.
     OneOf(Vec<String>),
+    /// A number that compares so with this one, exactly.
+    Number(NumberTest),
+    /// A str, ordered by its UTF-8 bytes.
+    Text(Comparison, String),
+    /// A str that meets a pattern.
+    Match(Pattern),
+    /// A list with so many items.
+    Size(i64),
+}
+
+/// What the bits of a mask are in a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bits {
+    AllSet,
+    AllClear,
+    AnySet,
+    AnyClear,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +148,34 @@ impl Filter {
             | Filter::In { column, .. }
             | Filter::Match { column, .. }
             | Filter::Has { column, .. }
+            | Filter::Modulo { column, .. }
+            | Filter::Bits { column, .. }
+            | Filter::Size { column, .. }
+            | Filter::Item { column, .. }
             | Filter::Json { column, .. } => see(*column),
+            Filter::Fields { left, right, .. } => {
+                see(*left);
+                see(*right);
+            }
+        }
+    }
+
+    /// Has it name other columns: `columns[at]` for `at`. The recursion is bounded by the parser.
+    pub(crate) fn rename(&mut self, columns: &[usize]) {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter_mut().for_each(|part| part.rename(columns)),
+            Filter::Not(inner) => inner.rename(columns),
+            Filter::Compare { column, .. }
+            | Filter::IsNull { column }
+            | Filter::In { column, .. }
+            | Filter::Match { column, .. }
+            | Filter::Has { column, .. }
+            | Filter::Modulo { column, .. }
+            | Filter::Bits { column, .. }
+            | Filter::Size { column, .. }
+            | Filter::Item { column, .. }
+            | Filter::Json { column, .. } => *column = columns[*column],
+            Filter::Fields { left, right, .. } => (*left, *right) = (columns[*left], columns[*right]),
         }
     }
 
@@ -98,6 +186,16 @@ impl Filter {
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+
+    /// Whether it asks for items one by one, which only a subquery can. The recursion is bounded by the parser.
+    pub fn has_items(&self) -> bool {
+        match self {
+            Filter::And(parts) | Filter::Or(parts) => parts.iter().any(Filter::has_items),
+            Filter::Not(inner) => inner.has_items(),
+            Filter::Item { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether it is known to match every row, whatever is in it.
@@ -141,6 +239,27 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    /// The comparison with its sides exchanged.
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Comparison::Equal => Comparison::Equal,
+            Comparison::Greater => Comparison::Less,
+            Comparison::GreaterOrEqual => Comparison::LessOrEqual,
+            Comparison::Less => Comparison::Greater,
+            Comparison::LessOrEqual => Comparison::GreaterOrEqual,
+        }
+    }
+
+    pub const fn holds(self, order: Ordering) -> bool {
+        match self {
+            Comparison::Equal => order.is_eq(),
+            Comparison::Greater => order.is_gt(),
+            Comparison::GreaterOrEqual => order.is_ge(),
+            Comparison::Less => order.is_lt(),
+            Comparison::LessOrEqual => order.is_le(),
+        }
+    }
+
     /// The same sign in all three dialects.
     pub const fn sql(self) -> &'static str {
         match self {

@@ -5,6 +5,7 @@
 
 mod entry;
 mod input;
+mod numbers;
 mod result;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::value::Value;
 
 pub use entry::{Entry, State, change_to};
 pub use input::InputHash;
+pub use numbers::RowNumbers;
 pub use result::{read_result, render_result};
 
 /// Longest schema-qualified name of a table, and of a workflow. With tenant, kind and key the primary key has 2,168

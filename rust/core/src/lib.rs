@@ -3,6 +3,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod batch;
+pub mod cursor;
 pub mod dialect;
 pub mod error;
 pub mod event;
@@ -10,11 +11,13 @@ pub mod filter;
 pub mod ledger;
 pub mod merge;
 pub mod outcomes;
+pub mod pipeline;
 pub mod plan;
 pub mod reject;
 pub mod retry;
 pub mod schema;
 pub mod types;
+pub mod update;
 pub mod value;
 
 pub use error::{Error, ErrorKind, Outcome, Result, did_you_mean};

@@ -2,7 +2,8 @@
 //!
 //! The stored rows are read under a lock, the decision is made in memory, and only what differs is written. So an
 //! upsert never answers a unique key that was not meant, an absent value leaves the stored one row by row, and every
-//! row given has an outcome.
+//! row given has an outcome. Where one statement is known to end the same, a database may decide by itself: see
+//! [`crate::dialect::Dialect::decides_rows`].
 
 mod cells;
 mod key;
@@ -161,6 +162,15 @@ pub fn meet(
     rules: &Rules,
 ) -> Result<Fate> {
     Pairing::new(table, given, stored, rules)?.meet(row, stored_row)
+}
+
+/// As [`meet`] for every row, which meets the stored one of the same number.
+///
+/// # Errors
+/// As [`meet`].
+pub fn meet_all(table: &TableSchema, given: &Given, stored: &RecordBatch, rules: &Rules) -> Result<Vec<Fate>> {
+    let pairing = Pairing::new(table, given, stored, rules)?;
+    (0..given.rows()).map(|row| pairing.meet(row, row)).collect()
 }
 
 /// The row was written by somebody else since it was read.

@@ -2,16 +2,20 @@
 
 mod read;
 mod scope;
+mod seek;
 
-pub use read::{Order, ReadPlan, parse_fields, parse_order};
+pub use read::{Order, ReadPlan, parse_distinct_order, parse_fields, parse_order};
 pub use scope::{Scope, ScopedPlan, TenantId};
+pub use seek::{Seek, reversed};
 
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
 use crate::filter::Filter;
+use crate::pipeline::Pipeline;
 use crate::schema::TableSchema;
+use crate::update::Change;
 use crate::value::Value;
 
 /// Which rows of a table.
@@ -46,6 +50,8 @@ pub enum Assignment {
     Value(Value<'static>),
     /// One more than it is.
     Increment,
+    /// What an operator makes of it: one that [`crate::update::Update::assignments`] takes.
+    Change(Change),
 }
 
 /// One operation on one table.
@@ -59,10 +65,22 @@ pub enum Plan {
         /// Whether the rows are locked until the transaction ends.
         lock: bool,
     },
+    Aggregate {
+        table: Arc<TableSchema>,
+        pipeline: Pipeline,
+        include_deleted: bool,
+    },
     /// New rows, already normalised to the table's types.
     Append {
         table: Arc<TableSchema>,
         batch: RecordBatch,
+    },
+    /// Whole rows that are inserted or, where `target` finds them, changed in the columns `set`; in none: left alone.
+    Upsert {
+        table: Arc<TableSchema>,
+        batch: RecordBatch,
+        target: Vec<usize>,
+        set: Vec<usize>,
     },
     /// Whole rows that are there, found by key, whose columns `set` change.
     Put {
@@ -89,7 +107,9 @@ impl Plan {
         match self {
             Plan::Read(read) => &read.table,
             Plan::Count { table, .. }
+            | Plan::Aggregate { table, .. }
             | Plan::Append { table, .. }
+            | Plan::Upsert { table, .. }
             | Plan::Put { table, .. }
             | Plan::Change { table, .. }
             | Plan::Remove { table, .. } => table,
@@ -101,7 +121,9 @@ impl Plan {
         match self {
             Plan::Read(_) => "read",
             Plan::Count { .. } => "count",
+            Plan::Aggregate { .. } => "aggregate",
             Plan::Append { .. } => "append",
+            Plan::Upsert { .. } => "upsert",
             Plan::Put { .. } | Plan::Change { .. } => "update",
             Plan::Remove { .. } => "delete",
         }
@@ -112,9 +134,10 @@ impl Plan {
         match self {
             Plan::Read(ReadPlan { include_deleted, .. })
             | Plan::Count { include_deleted, .. }
+            | Plan::Aggregate { include_deleted, .. }
             | Plan::Change { include_deleted, .. }
             | Plan::Remove { include_deleted, .. } => *include_deleted,
-            Plan::Append { .. } | Plan::Put { .. } => true,
+            Plan::Append { .. } | Plan::Upsert { .. } | Plan::Put { .. } => true,
         }
     }
 }

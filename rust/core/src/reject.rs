@@ -90,6 +90,9 @@ pub fn is_refusal(error: &Error) -> bool {
     }
 }
 
+/// So much of a row may be missing to a whole one, where a share is no exact number of rows in binary.
+const SHARE_TOLERANCE: f64 = 1e-9;
+
 /// Most rows that may be refused.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
@@ -109,7 +112,11 @@ impl Limit {
     pub fn of(self, rows: usize) -> u64 {
         match self {
             Limit::Rows(most) => most,
-            Limit::Share(share) => (share * rows as f64).floor() as u64,
+            Limit::Share(share) => {
+                // A share like 0.29 is a little less in binary, and of 100 rows it means 29.
+                let most = share * rows as f64;
+                (most + SHARE_TOLERANCE.max(most * f64::EPSILON)).floor() as u64
+            }
         }
     }
 }

@@ -18,7 +18,8 @@ pub use calendar::{FIRST_DAY, FIRST_MICROSECOND, LAST_DAY, LAST_MICROSECOND, che
 pub(crate) use decimal::too_many_digits;
 pub use decimal::{pow10, render_decimal};
 pub use fixed::{
-    DATE_WIDTH, TIME_WIDTH, WALL_WIDTH, read_date, read_datetime, read_time, render_date, render_datetime, render_time,
+    DATE_WIDTH, TIME_WIDTH, WALL_WIDTH, days, read_date, read_datetime, read_time, render_date, render_datetime,
+    render_time,
 };
 pub(crate) use json::parse as parse_json;
 pub use json::{canonical_json, read_json, read_jsonb};
@@ -95,6 +96,11 @@ impl FloatRules {
 }
 
 impl LogicalType {
+    /// Whether its values are texts, which an index may take for the same by a collation.
+    pub const fn is_text(&self) -> bool {
+        matches!(self, LogicalType::Text { .. } | LogicalType::Choice { .. })
+    }
+
     /// The name a person knows it by, in messages.
     pub fn name(&self) -> Cow<'static, str> {
         match self {
@@ -123,6 +129,11 @@ impl LogicalType {
     /// Whether every database can order and index values of this type.
     pub fn is_indexable(&self) -> bool {
         !matches!(self, LogicalType::Bytes | LogicalType::List { .. } | LogicalType::Json)
+    }
+
+    /// Whether values of this type have one order on every database.
+    pub fn is_ordered(&self) -> bool {
+        !matches!(self, LogicalType::List { .. } | LogicalType::Json)
     }
 
     /// The value as this type holds it, equal to what was given, or why it cannot be.

@@ -15,6 +15,7 @@ use dataflow_core::{Error, ErrorKind, Result, did_you_mean};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use crate::cursor::{Keys, Secret};
 use crate::driver::{Access, BulkForm, Capabilities, Connector};
 use crate::dsn::{ServerUrl, parse_server, parse_sqlite};
 use crate::event::EventBus;
@@ -34,6 +35,8 @@ pub struct Options {
     pub pgbouncer: bool,
     pub schema_mode: SchemaMode,
     pub application_name: Option<String>,
+    /// What cursors are sealed with.
+    pub secret_key: Option<Secret>,
 }
 
 /// What may be done to make a model's table.
@@ -49,7 +52,16 @@ pub enum SchemaMode {
 /// A model's table and whether it is known to be there.
 pub struct Table {
     pub schema: Arc<TableSchema>,
-    pub(crate) ready: OnceCell<()>,
+    pub(crate) ready: OnceCell<Ready>,
+}
+
+/// What is known of a table that is there.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ready {
+    /// Whether no trigger is known that keeps statements from deciding for rows.
+    pub decides: bool,
+    /// Whether rows meet by the key alone, byte by byte; known where statements of such tables decide.
+    pub sole_key: bool,
 }
 
 impl Table {
@@ -70,6 +82,7 @@ pub struct Database {
     models: RwLock<HashMap<String, Arc<TableSchema>>>,
     ledger: Table,
     quarantine: Arc<Table>,
+    cursor_keys: Keys,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +97,9 @@ impl Database {
     pub fn open(url: &str, options: Options, events: EventBus) -> Result<Self> {
         let (kind, connector) = connector(url, &options)?;
         let pool = Pool::new(&connector, options.pool_size, options.acquire_timeout, options.connect_timeout, &events)?;
+        let cursor_keys = Keys::new(options.secret_key.as_ref())?;
         Ok(Database {
+            cursor_keys,
             connector,
             pool,
             server: OnceCell::new(),
@@ -159,6 +174,20 @@ impl Database {
         self.options.schema_mode
     }
 
+    pub(crate) fn cursor_keys(&self) -> &Keys {
+        &self.cursor_keys
+    }
+
+    /// Whether no other process can have it: it is in memory.
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.connector.embedded() && !self.connector.single_writer()
+    }
+
+    /// Whether it guesses how many rows a query has before it looks.
+    pub(crate) fn guesses(&self) -> bool {
+        self.kind != Kind::Sqlite
+    }
+
     pub(crate) fn embedded(&self) -> bool {
         self.connector.embedded()
     }
@@ -212,6 +241,11 @@ impl Database {
     /// (open, idle, waiting, largest size).
     pub fn pool_status(&self) -> [usize; 4] {
         self.pool.status()
+    }
+
+    /// Connections that may write at the same time, and those that may read.
+    pub fn connections(&self) -> (usize, usize) {
+        (self.pool.writers(), self.pool.readers())
     }
 
     /// Refuses new work and closes idle connections; those in use are closed when they come back.

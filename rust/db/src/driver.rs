@@ -7,6 +7,8 @@ use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::{Error, Result};
 use futures_util::future::BoxFuture;
 
+use crate::fetch::Outlet;
+
 /// What a statement brought back.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -47,6 +49,13 @@ pub(crate) trait Driver: Send {
     /// behind `LOAD DATA` other rows are stored then, and the caller rolls back.
     fn copy_in<'a>(&'a mut self, _statement: &'a Statement, _chunks: Chunks) -> BoxFuture<'a, Result<Reply>> {
         Box::pin(async { Err(Error::internal("this database takes no stream of rows")) })
+    }
+
+    /// Runs a query and hands its rows over in chunks as they come; the reply has the last of them.
+    ///
+    /// Only as many rows are in memory as two chunks have. An outlet that nobody reads ends it with an error.
+    fn fetch<'a>(&'a mut self, _statement: &'a Statement, _outlet: Outlet) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async { Err(Error::internal("this database has cursors for that")) })
     }
 
     /// Asks the server to end the running statement; resolves when the server has heard it, or cannot.

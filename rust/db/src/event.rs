@@ -112,6 +112,7 @@ mod tests {
             pgbouncer: false,
             schema_mode: SchemaMode::Create,
             application_name: None,
+            secret_key: None,
         };
         Database::open("sqlite:///:memory:", options, events.clone()).unwrap()
     }

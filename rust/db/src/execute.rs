@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::driver::{Chunks, Reply};
 use crate::event::EventBus;
-use crate::fetch::text_cell;
+use crate::fetch::{Outlet, text_cell};
 use crate::planted::{Fault, planted};
 use crate::session::{Effect, Exchange, Limits, Session};
 
@@ -90,6 +90,22 @@ pub(crate) async fn copy_in(
     let started = Instant::now();
     let station = label.events.station("dataflow.copy", label.labels.as_ref());
     let result = session.exchange(limits, Effect::Nothing, Exchange::CopyIn(statement, chunks)).await;
+    drop(station);
+    label.tell(&statement.sql, started, &result);
+    result
+}
+
+/// Runs a query of an operation whose rows are taken while they come.
+pub(crate) async fn fetch(
+    session: &mut Session,
+    statement: &Statement,
+    outlet: &Outlet,
+    limits: &Limits,
+    label: &Label,
+) -> Result<Reply> {
+    let started = Instant::now();
+    let station = label.events.station("dataflow.execute", label.labels.as_ref());
+    let result = session.exchange(limits, Effect::Nothing, Exchange::Fetch(statement, outlet)).await;
     drop(station);
     label.tell(&statement.sql, started, &result);
     result

@@ -9,6 +9,7 @@ use dataflow_core::batch::ColumnBuilder;
 use dataflow_core::dialect::Returned;
 use dataflow_core::plan::TenantId;
 use dataflow_core::{Error, ErrorKind, Result};
+use tokio::sync::mpsc;
 
 /// Collects the rows of one statement; a driver appends each row's values in column order.
 pub(crate) struct RowSink {
@@ -30,12 +31,61 @@ impl RowSink {
         self.rows += 1;
     }
 
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
     pub fn finish(self) -> Result<RecordBatch> {
         let columns: Vec<ArrayRef> = self.columns.into_iter().map(ColumnBuilder::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         RecordBatch::try_new_with_options(Arc::new(Schema::new(self.fields)), columns, &options)
             .map_err(|error| Error::internal(error.to_string()))
     }
+}
+
+/// Rows of the first chunk, when it is not known yet how wide they are.
+pub(crate) const FIRST_ROWS: usize = 256;
+const MOST_ROWS: usize = 8_192;
+/// What a chunk shall have in Arrow's memory.
+const CHUNK_BYTES: usize = 2 << 20;
+
+/// How many rows the next chunk has: as many as fill it, in powers of two, since each number is a statement of its own.
+pub(crate) fn next_rows(rows: usize, chunk: &RecordBatch) -> usize {
+    let width = chunk.get_array_memory_size().div_ceil(chunk.num_rows().max(1)).max(1);
+    let fitting = (CHUNK_BYTES / width).clamp(1, MOST_ROWS);
+    (1 << fitting.ilog2()).min(rows * 4)
+}
+
+/// Where chunks of rows go while a statement brings them; it waits until there is room for one.
+#[derive(Clone)]
+pub(crate) struct Outlet(pub mpsc::Sender<RecordBatch>);
+
+/// The rows of one statement on their way into an [`Outlet`].
+pub(crate) struct Chunks<'s> {
+    returns: &'s [Returned],
+    pub sink: RowSink,
+    rows: usize,
+}
+
+impl<'s> Chunks<'s> {
+    pub fn new(returns: &'s [Returned]) -> Self {
+        Chunks { returns, sink: RowSink::new(returns), rows: FIRST_ROWS }
+    }
+
+    /// The chunk, if it is full.
+    pub fn take_full(&mut self) -> Result<Option<RecordBatch>> {
+        if self.sink.rows() < self.rows {
+            return Ok(None);
+        }
+        let chunk = std::mem::replace(&mut self.sink, RowSink::new(self.returns)).finish()?;
+        self.rows = next_rows(self.rows, &chunk);
+        Ok(Some(chunk))
+    }
+}
+
+/// Nobody takes the rows any more.
+pub(crate) fn unwanted() -> Error {
+    Error::new(ErrorKind::Cancelled, "the stream was closed")
 }
 
 fn field(column: &Returned) -> Field {

@@ -3,6 +3,7 @@
 
 mod context;
 mod copy;
+mod cursor;
 mod database;
 mod driver;
 mod dsn;
@@ -10,6 +11,7 @@ mod event;
 mod execute;
 mod fetch;
 mod mysql;
+mod page;
 mod planted;
 mod pool;
 mod postgres;
@@ -17,16 +19,22 @@ mod read;
 mod schema;
 mod session;
 mod sqlite;
+mod stream;
 mod transaction;
 mod write;
 
 pub use context::Context;
+pub use cursor::Secret;
 pub use database::{Database, Options, SchemaMode, Table};
 pub use driver::Capabilities;
 pub use event::{EventBus, EventReceiver, warn_through};
 pub use execute::Begin;
+pub use page::{Page, PageOptions, Total};
+pub use stream::{Stream, StreamPlan, taken};
 pub use transaction::Transaction;
-pub use write::{Counts, LoadPiece, LoadRun, Part, Rows, SeenKeys, Tolerance, Within, Write, Written};
+pub use write::{
+    Counts, LoadPiece, LoadRun, Operators, Part, Ranges, Rows, SeenKeys, Tolerance, Within, Write, Written,
+};
 
 /// A name for a load that has none.
 pub fn new_load_id() -> String {

@@ -163,6 +163,16 @@ impl Pool {
         });
     }
 
+    /// Connections that may write at the same time.
+    pub fn writers(&self) -> usize {
+        self.write.status().max_size
+    }
+
+    /// Connections that may read at the same time.
+    pub fn readers(&self) -> usize {
+        self.read.as_ref().unwrap_or(&self.write).status().max_size
+    }
+
     pub fn is_closed(&self) -> bool {
         self.write.is_closed()
     }

@@ -1,5 +1,6 @@
 //! A model's table, made or checked before its first statement, once, under a lock of the database.
 
+mod indexes;
 mod look;
 
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use dataflow_core::{Error, ErrorKind, Result};
 
 use self::look::{Missing, look, mismatch, report};
 use crate::context::Context;
-use crate::database::{Database, SchemaMode, Table};
+use crate::cursor::{KEY_ENTRY, new_key_text};
+use crate::database::{Database, Ready, SchemaMode, Table};
 use crate::driver::Access;
 use crate::execute::{Begin, begin, commit, control, query, rollback};
 use crate::fetch::text_cell;
@@ -40,7 +42,7 @@ impl Database {
             Some(transaction) if self.embedded() || self.refers_to_more(table, transaction) => {
                 self.prepare_inside(table, transaction, context).await
             }
-            _ => table.ready.get_or_try_init(async || self.prepare(table, context).await).await.copied(),
+            _ => table.ready.get_or_try_init(async || self.prepare(table, context).await).await.map(drop),
         }
     }
 
@@ -61,23 +63,25 @@ impl Database {
         let session = held.session()?;
         let work = async {
             match self.lacks_something(session, dialect.as_ref(), &family, &limits).await? {
-                false => Ok(false),
-                true => create_bounded(session, dialect.as_ref(), &family, &limits).await.map(|()| true),
+                false => ready(session, dialect.as_ref(), &table.schema, &limits).await.map(Some),
+                true => create_bounded(session, dialect.as_ref(), &family, &limits).await.map(|()| None),
             }
         };
         let result = work.await;
         match &result {
-            Ok(made) => held.learn_table(&name, *made),
+            Ok(ready) => held.learn_table(&name, ready.is_none()),
             Err(_) => held.abort(),
         }
         // It was there before this transaction, which cannot take it back.
-        if result.is_ok() && !held.makes_tables() {
-            table.ready.set(()).ok();
+        if let Ok(Some(ready)) = &result
+            && !held.makes_tables()
+        {
+            table.ready.set(*ready).ok();
         }
         result.map(drop)
     }
 
-    async fn prepare(&self, table: &Table, context: &Context) -> Result<()> {
+    async fn prepare(&self, table: &Table, context: &Context) -> Result<Ready> {
         let limits = Limits { deadline: None, ..context.limits() };
         let labels = context.labels.as_ref();
         let dialect = self.dialect(&limits, labels).await?;
@@ -85,10 +89,11 @@ impl Database {
         let _station = self.events().station("dataflow.schema", labels);
         let access = if context.transaction.is_some() { Access::Schema } else { Access::Write };
         let mut session = self.session(access, &limits, labels).await?;
-        match self.lacks_something(&mut session, dialect.as_ref(), &family, &limits).await? {
-            false => Ok(()),
-            true => create_locked(&mut session, dialect.as_ref(), &family, &limits).await,
+        if self.lacks_something(&mut session, dialect.as_ref(), &family, &limits).await? {
+            create_locked(&mut session, dialect.as_ref(), &family, &limits).await?;
         }
+        // Also after that: it may have been a column that the table lacked.
+        ready(&mut session, dialect.as_ref(), &table.schema, &limits).await
     }
 
     /// The table and all that it refers to, over any number of steps; what is referred to comes first, but for cycles.
@@ -133,6 +138,17 @@ impl Database {
         }
         Ok(lacks)
     }
+}
+
+/// What has to be known of a table that is there.
+async fn ready(session: &mut Session, dialect: &dyn Dialect, table: &TableSchema, limits: &Limits) -> Result<Ready> {
+    let Some(sql) = dialect.obstacles_query(table) else {
+        return Ok(Ready::default());
+    };
+    let columns = [("triggers", LogicalType::Int), ("indexes", LogicalType::Int)];
+    let found = query(session, &Statement::unscoped(sql, "catalogue").returning(&columns), limits).await?;
+    let is_none = |at: usize| found.column(at).as_primitive::<Int64Type>().iter().next().flatten() == Some(0);
+    Ok(Ready { decides: is_none(0), sole_key: is_none(1) })
 }
 
 /// A table that is to be there, and the tables it refers to.
@@ -214,6 +230,8 @@ async fn create(session: &mut Session, dialect: &dyn Dialect, family: &[Member],
     }
     if stored_format(session, dialect, limits).await?.is_none() {
         put_meta(session, dialect, "format", &FORMAT.to_string(), limits).await?;
+        // Now, so that no reader has to write one.
+        add_meta(session, dialect, KEY_ENTRY, &new_key_text()?, limits).await?;
     }
     let (mut ties, mut made) = (Vec::new(), Vec::new());
     for member in family {
@@ -277,9 +295,23 @@ pub(crate) async fn put_meta(
     value: &str,
     limits: &Limits,
 ) -> Result<()> {
-    let statement = Statement::unscoped(dialect.put_meta(&dialect.qualified(META)), "our own table")
-        .with_text(key)
-        .with_text(value);
+    write_meta(session, dialect.put_meta(&dialect.qualified(META)), [key, value], limits).await
+}
+
+/// As [`put_meta`], but what is there stays.
+pub(crate) async fn add_meta(
+    session: &mut Session,
+    dialect: &dyn Dialect,
+    key: &str,
+    value: &str,
+    limits: &Limits,
+) -> Result<()> {
+    write_meta(session, dialect.add_meta(&dialect.qualified(META)), [key, value], limits).await
+}
+
+async fn write_meta(session: &mut Session, sql: String, entry: [&str; 2], limits: &Limits) -> Result<()> {
+    let [key, value] = entry;
+    let statement = Statement::unscoped(sql, "our own table").with_text(key).with_text(value);
     control(session, &statement, Effect::Nothing, limits).await
 }
 

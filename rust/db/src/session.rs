@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Access, Capabilities, Chunks, Connector, Reply};
+use crate::fetch::Outlet;
 use crate::planted::{Fault, planted};
 use crate::pool::{Lease, Pool};
 
@@ -80,6 +81,8 @@ pub(crate) enum Exchange<'a> {
     Run(&'a Statement),
     /// A COPY statement and the rows behind it.
     CopyIn(&'a Statement, &'a (dyn Fn() -> Chunks + Sync)),
+    /// A query whose rows are taken while they come.
+    Fetch(&'a Statement, &'a Outlet),
 }
 
 pub(crate) struct Session {
@@ -131,6 +134,7 @@ impl Session {
         let mut running = match what {
             Exchange::Run(statement) => driver.run(statement),
             Exchange::CopyIn(statement, chunks) => driver.copy_in(statement, chunks()),
+            Exchange::Fetch(statement, outlet) => driver.fetch(statement, outlet.clone()),
         };
         tokio::select! {
             biased;

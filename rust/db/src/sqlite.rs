@@ -1,9 +1,12 @@
 //! SQLite: a thread for each connection steps prepared statements on the raw handle that sqlx opened.
 //!
 //! [`driver`] is the asynchronous side and [`worker`] the thread; [`session`] runs statements there. Unsafe code is in
-//! [`handle`] (the connection), [`statement`] (a prepared statement) and [`function`] (what SQL may call) only.
+//! [`handle`] (the connection), [`statement`] (a prepared statement), [`function`] and [`calculation`] (what SQL may
+//! call) only.
 
+mod arithmetic;
 mod bind;
+mod calculation;
 mod connector;
 mod decode;
 mod driver;

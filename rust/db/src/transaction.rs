@@ -165,6 +165,11 @@ impl Transaction {
         Ok(held)
     }
 
+    /// A number that nothing else of this transaction is named by.
+    pub(crate) fn next_number(&self) -> u32 {
+        self.next_savepoint.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     async fn turn(&self, limits: &Limits) -> Result<MutexGuard<'_, Held>> {
         tokio::select! {
             biased;
@@ -222,7 +227,7 @@ impl Transaction {
 
     /// Sets a savepoint and returns its level.
     pub async fn savepoint(&self, cancel: CancellationToken) -> Result<u32> {
-        let level = self.next_savepoint.fetch_add(1, Ordering::Relaxed) + 1;
+        let level = self.next_number();
         self.control(Savepoint::Set, level, cancel).await?;
         Ok(level)
     }

@@ -102,7 +102,9 @@ pub fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the operation was cancelled").outcome(Outcome::RolledBack)
 }
 
-fn read_all(mut reader: Reader, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
+/// # Errors
+/// Those of the producer, and `Cancelled` once `cancel` is.
+pub fn read_all(mut reader: Reader, cancel: &CancellationToken) -> Result<Vec<RecordBatch>> {
     let schema = reader.schema();
     let mut batches = Vec::new();
     while let Some(batch) = reader.next()? {

@@ -7,7 +7,7 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int64Type, Time64MicrosecondType,
     TimestampMicrosecondType,
 };
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, Int64Array, RecordBatch};
 use arrow_select::concat::concat_batches;
 use dataflow_core::Error;
 use dataflow_core::types::{LogicalType, render_decimal};
@@ -29,6 +29,21 @@ pub struct PyBatch {
 impl PyBatch {
     pub fn new(batch: RecordBatch, model: Arc<Model>) -> Self {
         PyBatch { batch, model }
+    }
+
+    /// The rows with each number of a column replaced by the one at its place in `numbers`.
+    pub fn renumbered(&self, column: &str, numbers: &[i64]) -> Result<Self, Error> {
+        let internal = |what: &str| Error::internal(what.to_owned());
+        let (at, _) = self.batch.schema_ref().column_with_name(column).ok_or_else(|| internal("no such column"))?;
+        let rows = self.batch.column(at).as_primitive_opt::<Int64Type>().ok_or_else(|| internal("no numbers"))?;
+        let number = |&row: &i64| usize::try_from(row).ok().and_then(|row| numbers.get(row)).copied();
+        let numbers: Option<Vec<i64>> = rows.values().iter().map(number).collect();
+        let numbers = Int64Array::from(numbers.ok_or_else(|| internal("a row without a new number"))?);
+        let mut columns = self.batch.columns().to_vec();
+        columns[at] = Arc::new(numbers);
+        let batch = RecordBatch::try_new(self.batch.schema(), columns);
+        let batch = batch.map_err(|error| Error::internal(error.to_string()))?;
+        Ok(PyBatch { batch, model: Arc::clone(&self.model) })
     }
 
     /// The rows as dicts in the model's field order; fields that were not read are not there.

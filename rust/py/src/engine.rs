@@ -9,11 +9,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::caller::{Caller, CallerTuple};
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, PyEvents, read_labels, warn};
 use crate::operation::{Output, Promise, PyOperation};
 use crate::runtime::Owned;
-use crate::table::{Caller, CallerTuple, PyTable};
+use crate::table::PyTable;
 use crate::{model, options};
 
 #[pyclass(frozen, name = "Engine", module = "dataflow._core")]

@@ -1,31 +1,36 @@
-//! Data on its way in: a list of dicts is read here value by value, Arrow when the operation runs.
+//! Data on its way in: a list of rows is read here value by value, Arrow when the operation runs.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use dataflow_core::batch::{ColumnBuilder, Given, Kept, Reading, RowsBuilder, Sifted, normalise, sift};
-use dataflow_core::reject::{Reject, is_whole, payload};
-use dataflow_core::schema::TableSchema;
-use dataflow_core::value::{Raw, Value};
+use dataflow_core::batch::{ColumnBuilder, Given, Kept, Reading, RowsBuilder, Sifted, batch_bytes, normalise, sift};
+use dataflow_core::reject::Reject;
+use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind};
 use dataflow_db::{Part, Rows};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList};
 use tokio_util::sync::CancellationToken;
 
-use crate::arrow::{Reader, read_aside};
-use crate::error::{OrRaise, from_py, to_py};
+use crate::arrow::{Reader, read_all, read_aside};
+use crate::caller::Naming;
+use crate::error::OrRaise;
 use crate::load::SharedLoad;
 use crate::model::Model;
 use crate::raw;
+use crate::row::{Row, RowReader};
 use crate::runtime::{Running, process};
 use crate::source::{PieceRows, PyPiece};
-use crate::table::Naming;
 
 /// Rows read between two looks for Ctrl-C: about a millisecond.
 const SIGNAL_ROWS: usize = 4_096;
+
+/// Rows, and their bytes, that are checked and encoded in about a millisecond.
+const BRIEF_ROWS: usize = 1_000;
+const BRIEF_BYTES: usize = 1 << 20;
 
 /// What rows are for, and how they are read.
 #[derive(Clone, Copy)]
@@ -69,8 +74,8 @@ enum Form {
 }
 
 impl Input {
-    /// `data` is a list of dicts, a piece of a load, or a pair: an object with an Arrow capsule, and whether NaN means
-    /// null in it.
+    /// `data` is a list of dicts and instances, a piece of a load, or a pair: an object with an Arrow capsule, and
+    /// whether NaN means null in it.
     pub fn read(model: &Model, data: &Bound<'_, PyAny>, form: RowForm) -> PyResult<Self> {
         let py = data.py();
         if let Ok(rows) = data.cast::<PyList>() {
@@ -84,8 +89,41 @@ impl Input {
         let (capsule, nan_is_null): (Bound<'_, PyAny>, bool) = data.extract()?;
         let (reader, made) = form.open(model, &capsule)?;
         let reading = Reading { nan_is_null, ..form.reading };
-        let form = Form::Stream { reader, reading, running: process(py)?.running(), made };
+        let form = match is_small_table(&capsule)? {
+            true => {
+                let batches = read_all(reader, &CancellationToken::new()).map_err(|error| form.naming.apply(error));
+                Form::Piece(PieceRows::Arrow { batches: batches.or_raise(py)?, reading, made })
+            }
+            false => Form::Stream { reader, reading, running: process(py)?.running(), made },
+        };
         Ok(Input { form, part: None, load: None })
+    }
+
+    /// The rows, where they were given one by one and are read.
+    pub fn given(&self) -> Option<&Given> {
+        match &self.form {
+            Form::Piece(PieceRows::Given(given)) => Some(given),
+            _ => None,
+        }
+    }
+
+    /// The numbers of the rows in the data, where they are picked out of it.
+    pub fn numbers(&self) -> Option<Arc<[usize]>> {
+        match &self.form {
+            Form::Piece(PieceRows::Picked { numbers, .. }) => Some(Arc::clone(numbers)),
+            _ => None,
+        }
+    }
+
+    /// Whether checking and encoding the rows takes no longer than an event loop may be held up.
+    pub fn is_brief(&self) -> bool {
+        let batches = match &self.form {
+            Form::Piece(PieceRows::Given(given)) => std::slice::from_ref(&given.batch),
+            Form::Piece(PieceRows::Arrow { batches, .. }) => batches,
+            _ => return false,
+        };
+        let sum = |size: fn(&RecordBatch) -> usize| batches.iter().map(size).sum::<usize>();
+        sum(RecordBatch::num_rows) <= BRIEF_ROWS && sum(batch_bytes) <= BRIEF_BYTES
     }
 
     /// The rows, once an Arrow stream has come to its end.
@@ -96,7 +134,7 @@ impl Input {
         cancel: &CancellationToken,
     ) -> dataflow_core::Result<Rows> {
         let (batches, reading, made) = match self.form {
-            Form::Piece(PieceRows::Given(given)) => return Ok(Rows::Given(given)),
+            Form::Piece(PieceRows::Given(given) | PieceRows::Picked { given, .. }) => return Ok(Rows::Given(given)),
             Form::Piece(PieceRows::Sifted(sifted)) => return Ok(Rows::Sifted(sifted)),
             Form::Piece(PieceRows::Arrow { batches, reading, made }) => (batches, reading, made),
             Form::Stream { reader, reading, running, made } => {
@@ -113,6 +151,16 @@ impl Input {
         });
         filled.await.map_err(|error| Error::internal(error.to_string()))?
     }
+}
+
+/// Whether it is a table of pyarrow's with few rows: it lies in memory, and its stream neither blocks nor is Python, so
+/// that no other thread has to read it.
+fn is_small_table(data: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let class = data.get_type();
+    if class.module()? != "pyarrow.lib" || !matches!(class.name()?.to_str()?, "Table" | "RecordBatch") {
+        return Ok(false);
+    }
+    Ok(data.getattr(intern!(data.py(), "num_rows"))?.extract::<usize>()? <= BRIEF_ROWS)
 }
 
 /// The columns that the data lacks and whose defaults are made once a row.
@@ -183,14 +231,14 @@ fn make_default(py: Python<'_>, model: &Model, at: usize, reading: Reading) -> d
     model.schema.columns[at].ty.accept(raw::read(&default).map_err(failed)?, reading.floats).map(Value::into_owned)
 }
 
-/// One row of values for an update; errors carry the path `updates.field`.
-pub fn read_values(model: &Model, values: &Bound<'_, PyDict>, reading: Reading) -> PyResult<Given> {
+/// One row of values for an update; errors carry the path `path.field`.
+pub fn read_values(model: &Model, values: &Bound<'_, PyDict>, reading: Reading, path: &str) -> PyResult<Given> {
     let mut reader = RowReader::new(values.py(), model, RowsBuilder::new(&model.schema, reading, 1));
-    reader.read(values, false, |error| error.without_row().within("updates"))?;
+    reader.read(values.py(), &Row::Dict(values), false, |error| error.without_row().within(path))?;
     reader.builder.finish().or_raise(values.py())
 }
 
-/// Every dict is checked value by value while the GIL is held; nothing is sent yet.
+/// Every row is checked value by value while the GIL is held; nothing is sent yet.
 fn read_rows(model: &Model, rows: &Bound<'_, PyList>, form: RowForm) -> PyResult<PieceRows> {
     let py = rows.py();
     let mut reader = RowReader::new(py, model, RowsBuilder::new(&model.schema, form.reading, rows.len()));
@@ -201,8 +249,12 @@ fn read_rows(model: &Model, rows: &Bound<'_, PyList>, form: RowForm) -> PyResult
         if at % SIGNAL_ROWS == SIGNAL_ROWS - 1 {
             py.check_signals()?;
         }
-        // `query/input.py` has made a dict of everything.
-        reader.read(row.cast::<PyDict>().map_err(PyErr::from)?, form.defaults, place)?;
+        // `query/input.py` has made a dict of everything else.
+        let fields = match Row::of(model, &row)? {
+            Some(fields) => fields,
+            None => Row::Dict(row.cast()?),
+        };
+        reader.read(py, &fields, form.defaults, place)?;
     }
     let RowReader { builder, rejects, .. } = reader;
     let given = builder.finish().or_raise(py)?;
@@ -220,145 +272,4 @@ pub fn without(given: Given, first: usize, rejects: &[Reject]) -> dataflow_core:
     let kept: Vec<usize> = rows.filter(|row| refused.is_empty() || !refused.contains(&(first + row))).collect();
     let numbers = kept.iter().map(|row| first + row).collect();
     Ok(Kept { given: if kept.len() == given.rows() { given } else { given.take(&kept)? }, numbers })
-}
-
-/// Adds dicts to a builder.
-pub struct RowReader<'py, 'm> {
-    model: &'m Model,
-    names: Vec<Bound<'py, PyString>>,
-    pub builder: RowsBuilder,
-    /// None where a row that is refused is an error, else whether such rows are kept.
-    pub tolerates: Option<bool>,
-    /// The rows that were refused; the builder has a place for them too.
-    pub rejects: Vec<Reject>,
-    /// The number of the builder's first row.
-    pub first: usize,
-}
-
-/// Why a row is not taken.
-enum Refusal {
-    /// In this column, or behind all of them.
-    Row(usize, Error),
-    /// It is no fault of the row.
-    Failure(PyErr),
-}
-
-impl From<PyErr> for Refusal {
-    fn from(error: PyErr) -> Self {
-        Refusal::Failure(error)
-    }
-}
-
-impl<'py, 'm> RowReader<'py, 'm> {
-    pub fn new(py: Python<'py>, model: &'m Model, builder: RowsBuilder) -> Self {
-        let names = model.schema.columns.iter().map(|column| PyString::intern(py, &column.name)).collect();
-        RowReader { model, names, builder, tolerates: None, rejects: Vec::new(), first: 0 }
-    }
-
-    /// Adds one row; `defaults` says whether absent fields get theirs.
-    pub fn read(
-        &mut self,
-        fields: &Bound<'py, PyDict>,
-        defaults: bool,
-        place: impl Fn(Error) -> Error,
-    ) -> PyResult<()> {
-        match (self.push(fields, defaults, &place), self.tolerates) {
-            (Ok(()), _) => {
-                self.builder.end_row();
-                Ok(())
-            }
-            (Err(Refusal::Row(at, error)), Some(keeps)) => {
-                let payload = if keeps { Some(self.payload(fields)?) } else { None };
-                self.rejects.push(Reject::new(self.first + self.builder.rows(), &error, payload));
-                self.builder.spoil_row(at);
-                Ok(())
-            }
-            (Err(Refusal::Row(_, error)), None) => Err(to_py(fields.py(), &place(error))),
-            (Err(Refusal::Failure(error)), _) => Err(error),
-        }
-    }
-
-    /// Adds the values of a row.
-    fn push(
-        &mut self,
-        fields: &Bound<'py, PyDict>,
-        defaults: bool,
-        place: &impl Fn(Error) -> Error,
-    ) -> Result<(), Refusal> {
-        let py = fields.py();
-        let unset = &raw::known(py)?.unset;
-        let at = self.builder.rows();
-        let mut known = 0;
-        for (column, name) in self.names.iter().enumerate() {
-            let given = fields.get_item(name)?.filter(|value| !value.is(unset));
-            known += usize::from(given.is_some());
-            let factory = self.model.factories[column].as_ref().filter(|_| defaults && given.is_none());
-            if let Some(factory) = factory {
-                let default = factory.bind(py).call0()?;
-                let pushed = self.builder.push_default(column, raw::read(&default)?);
-                pushed.map_err(|error| Refusal::Row(column, error))?;
-                continue;
-            }
-            let given = match (given, &self.model.encoders[column]) {
-                (Some(given), Some(encode)) => {
-                    let encoded = encode.bind(py).call1((given,));
-                    Some(encoded.map_err(|error| self.refused(py, error, column, place))?)
-                }
-                (given, _) => given,
-            };
-            let value = given.as_ref().map(raw::read).transpose();
-            let value = value.map_err(|error| self.refused(py, error, column, place))?;
-            self.builder.push(column, value).map_err(|error| Refusal::Row(column, error))?;
-        }
-        if known < fields.len() {
-            let checked = check_names(&self.model.schema, fields);
-            checked.map_err(|error| Refusal::Row(self.names.len(), error.within(&format!("[{at}]"))))?;
-        }
-        Ok(())
-    }
-
-    /// What an encoder raised: its path begins at the value.
-    fn refused(&self, py: Python<'_>, error: PyErr, column: usize, place: &impl Fn(Error) -> Error) -> Refusal {
-        let name = &self.model.schema.columns[column].name;
-        let row = self.builder.rows();
-        match from_py(py, &error).filter(|_| self.tolerates.is_some()) {
-            Some(read) => Refusal::Row(column, read.path(format!("[{row}].{name}"))),
-            None => Refusal::Failure(placed(py, error, row, name, place)),
-        }
-    }
-
-    /// The row as it was given; what is no value of ours by its `repr`.
-    fn payload(&self, fields: &Bound<'py, PyDict>) -> PyResult<String> {
-        let unset = &raw::known(fields.py())?.unset;
-        let shown = |value: &Bound<'_, PyAny>| {
-            value.repr().map_or_else(|_| value.get_type().to_string(), |text| text.to_string())
-        };
-        let read = |(key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
-            let read = raw::read(&value).ok().filter(is_whole).map(Raw::into_owned);
-            (key.to_string(), read.unwrap_or_else(|| Raw::Other(shown(&value).into())))
-        };
-        let given: Vec<_> = fields.iter().filter(|(_, value)| !value.is(unset)).map(read).collect();
-        let fields: Vec<(&str, Raw<'_>)> = given.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-        Ok(payload(&fields))
-    }
-}
-
-/// The error of an encoder, whose path begins at the value, with the path of the value.
-fn placed(py: Python<'_>, error: PyErr, row: usize, column: &str, place: &impl Fn(Error) -> Error) -> PyErr {
-    let value = error.value(py);
-    if let Ok(inner) = value.getattr("path").and_then(|path| path.extract::<Option<String>>()) {
-        let start = place(Error::internal("").path(format!("[{row}].{column}"))).detail().path.clone();
-        let dot = if inner.as_deref().is_none_or(|inner| inner.starts_with('[')) { "" } else { "." };
-        let path = format!("{}{dot}{}", start.unwrap_or_default(), inner.unwrap_or_default());
-        value.setattr("path", path).ok();
-    }
-    error
-}
-
-fn check_names(schema: &Arc<TableSchema>, fields: &Bound<'_, PyDict>) -> dataflow_core::Result<()> {
-    for name in fields.keys() {
-        let name = name.to_string();
-        schema.resolve(&name).map_err(|error| error.path(name.clone()))?;
-    }
-    Ok(())
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use dataflow_core::filter::{Filter, parse};
+use dataflow_core::pipeline::Column;
 use dataflow_core::plan::Order;
 use dataflow_core::schema::{Check, ColumnSchema, Index, KeySource, OnDelete, Reference, Role, TableSchema};
 use dataflow_core::types::{FloatRules, LogicalType};
@@ -18,6 +19,8 @@ use crate::types::read_type;
 
 pub struct Model {
     pub schema: Arc<TableSchema>,
+    /// Whose instances are rows; None for a table of our own.
+    pub class: Option<Py<PyAny>>,
     /// What a column's values are passed through on their way to Python (an Enum's class).
     pub decoders: Vec<Option<Py<PyAny>>>,
     /// What values of a column are passed through before they are read (typed JSON).
@@ -35,7 +38,21 @@ impl Model {
     pub fn plain(schema: Arc<TableSchema>) -> Self {
         let none = || schema.columns.iter().map(|_| None).collect();
         let (decoders, encoders, factories) = (none(), none(), none());
-        Model { schema, decoders, encoders, factories, slots: false, construct: false }
+        Model { schema, class: None, decoders, encoders, factories, slots: false, construct: false }
+    }
+
+    /// The rows of a pipeline, which have no class; a column with values of the model's own has its decoder.
+    pub fn of_columns<'c>(&self, py: Python<'_>, columns: impl Iterator<Item = &'c Column>) -> Self {
+        let (columns, decoders): (Vec<_>, Vec<_>) = columns
+            .map(|Column { name, ty, nullable, origin }| {
+                let (name, ty) = (name.clone(), ty.clone());
+                let column = ColumnSchema { name, ty, nullable: *nullable, default: None, role: Role::Field };
+                let decoder = origin.and_then(|at| self.decoders.get(at)?.as_ref());
+                (column, decoder.map(|decoder| decoder.clone_ref(py)))
+            })
+            .unzip();
+        let schema = TableSchema { columns, key: Vec::new(), ..TableSchema::clone(&self.schema) };
+        Model { decoders, ..Model::plain(Arc::new(schema)) }
     }
 }
 
@@ -87,7 +104,8 @@ pub fn read(given: &Bound<'_, PyDict>, floats: FloatRules) -> PyResult<Model> {
     schema.references = references.iter().map(|given| read_reference(&schema, given)).collect::<PyResult<_>>()?;
     let slots = given_part(given, "slots")?.unwrap_or(false);
     let construct = given_part::<Bound<'_, PyAny>>(given, "construct")?.is_some();
-    Ok(Model { schema: Arc::new(schema.checked().or_raise(py)?), decoders, encoders, factories, slots, construct })
+    let (schema, class) = (Arc::new(schema.checked().or_raise(py)?), given_part(given, "class")?);
+    Ok(Model { schema, class, decoders, encoders, factories, slots, construct })
 }
 
 fn part<'py, T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>>(

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataflow_core::{Error, Outcome, Result};
-use dataflow_db::{Capabilities, Counts, Transaction, Written};
+use dataflow_db::{Capabilities, Counts, Page, Transaction, Written};
 use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -14,7 +14,7 @@ use crate::error::to_py;
 use crate::model::Model;
 use crate::outcomes::PyOutcomes;
 use crate::reject::told;
-use crate::runtime::{Owned, process};
+use crate::runtime::{Door, Owned, process};
 use crate::source::PyPiece;
 use crate::transaction::PyTransaction;
 
@@ -23,6 +23,7 @@ pub enum Output {
     Nothing,
     Count(i64),
     Batch(arrow_array::RecordBatch, Arc<Model>),
+    Page(Box<Page>, Arc<Model>),
     Written(Box<Written>, Arc<Model>),
     Piece(PyPiece),
     Transaction(Arc<Transaction>),
@@ -48,6 +49,8 @@ pub struct PyOperation {
     state: Owned<Arc<Mutex<State>>>,
     outcome: Arc<Mutex<Option<Outcome>>>,
     promise: Promise,
+    /// Whether it takes little work to send it.
+    brief: bool,
     cancel: Owned<CancelOnDrop>,
 }
 
@@ -69,11 +72,18 @@ impl PyOperation {
     ) -> PyResult<Self> {
         let cancel = process(py)?.token();
         let state = Owned::new(Arc::new(Mutex::new(State::New(make(cancel.clone())))));
-        Ok(PyOperation { state, outcome: Arc::default(), promise, cancel: Owned::new(CancelOnDrop(cancel)) })
+        let cancel = Owned::new(CancelOnDrop(cancel));
+        Ok(PyOperation { state, outcome: Arc::default(), promise, brief: false, cancel })
+    }
+
+    /// One that takes little work to send: an event loop is not held up by it.
+    pub fn brief(self) -> Self {
+        PyOperation { brief: true, ..self }
     }
 
     fn begin(&self, py: Python<'_>) -> PyResult<BoxFuture<'static, Result<Output>>> {
-        match std::mem::replace(&mut *lock(&self.state), State::Running) {
+        let state = std::mem::replace(&mut *lock(&self.state), State::Running);
+        match state {
             State::New(future) => Ok(future),
             other => {
                 *lock(&self.state) = other;
@@ -101,6 +111,11 @@ fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
         Output::Nothing => Ok(py.None()),
         Output::Count(count) => Ok(count.into_pyobject(py)?.into_any().unbind()),
         Output::Batch(batch, model) => Ok(Py::new(py, PyBatch::new(batch, model))?.into_any()),
+        Output::Page(page, model) => {
+            let Page { rows, next, previous, total } = *page;
+            let rows = Py::new(py, PyBatch::new(rows, model))?;
+            Ok((rows, next, previous, total).into_pyobject(py)?.into_any().unbind())
+        }
         Output::Written(written, model) => {
             let counts = PyDict::new(py);
             for (name, count) in Counts::NAMES.into_iter().zip(written.counts.values()) {
@@ -138,6 +153,12 @@ impl PyOperation {
         class.clone().unbind()
     }
 
+    fn launch(&self, py: Python<'_>) -> PyResult<()> {
+        let launched = process(py)?.launch(self.begin(py)?);
+        *lock(&self.state) = State::New(launched);
+        Ok(())
+    }
+
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let (result, interrupted) = process(py)?.wait(py, self.begin(py)?, &self.cancel.0);
         *lock(&self.state) = State::Taken;
@@ -152,14 +173,13 @@ impl PyOperation {
         }
     }
 
-    fn start(&self, py: Python<'_>, r#loop: Py<PyAny>, done: Py<PyAny>) -> PyResult<()> {
-        let process = process(py)?;
+    fn start(&self, py: Python<'_>, r#loop: &Bound<'_, PyAny>, tell: Py<PyAny>) -> PyResult<()> {
+        let (process, door) = (process(py)?, Door::of(r#loop));
         let (state, outcome, promise) = (Arc::clone(&self.state), Arc::clone(&self.outcome), self.promise);
-        process.start_for_loop(self.begin(py)?, r#loop, done, move |result| {
+        process.start_for_loop(py, self.begin(py)?, self.brief, door, tell, move |result| {
             *lock(&outcome) = outcome_of(promise, &result);
             *lock(&state) = State::Settled(result);
-        });
-        Ok(())
+        })
     }
 
     fn cancel(&self) {

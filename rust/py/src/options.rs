@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dataflow_db::{Options, SchemaMode};
+use dataflow_db::{Options, SchemaMode, Secret};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -23,6 +23,7 @@ pub fn read(options: &Bound<'_, PyDict>) -> PyResult<Options> {
         pgbouncer: value(options, "pgbouncer", false)?,
         schema_mode,
         application_name: text(options, "application_name")?,
+        secret_key: text(options, "secret_key")?.map(|text| Secret::new(&text)),
     })
 }
 

@@ -9,6 +9,8 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
+use crate::clock::{Clock, Moment};
+
 /// 1970-01-01 as `date.toordinal` counts.
 pub const EPOCH_ORDINAL: i32 = 719_163;
 /// A filter or a JSON document is refused at half of it: a level of a filter is a dict in a dict, or a list in a dict.
@@ -27,6 +29,8 @@ pub struct Known {
     pub read_json: Py<PyAny>,
     /// `dataflow.UNSET`, which stands for a field that was not given.
     pub unset: Py<PyAny>,
+    /// None where objects are not laid out as it knows them.
+    clock: Option<Clock>,
     enumeration: Py<PyAny>,
     /// Registered classes and what turns their instances into values of other classes.
     encoders: Py<PyDict>,
@@ -50,6 +54,7 @@ pub fn known(py: Python<'_>) -> PyResult<&Known> {
             uuid: py.import("uuid")?.getattr("UUID")?.unbind(),
             read_json: py.import("json")?.getattr("loads")?.unbind(),
             unset: py.import("dataflow.model.markers")?.getattr("UNSET")?.unbind(),
+            clock: Clock::find(&module)?,
             enumeration: py.import("enum")?.getattr("Enum")?.unbind(),
             encoders: PyDict::new(py).unbind(),
         })
@@ -63,8 +68,45 @@ pub fn register_class(cls: &Bound<'_, PyType>, encode: &Bound<'_, PyAny>) -> PyR
 }
 
 /// Reads a value, borrowed for as long as `value` lives; lists and dicts are copied.
+#[inline]
 pub fn read<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<Raw<'a>> {
-    read_at(value, 0)
+    read_scalar(value).map_or_else(|| read_at(value, 0), Ok)
+}
+
+/// The classes of nearly all values, by a comparison of pointers each, where nothing can be amiss with the value.
+#[inline]
+fn read_scalar<'a>(value: &'a Bound<'_, PyAny>) -> Option<Raw<'a>> {
+    if let Ok(text) = value.cast_exact::<PyString>() {
+        return text.to_str().ok().map(|text| Raw::Text(Cow::Borrowed(text)));
+    }
+    if value.is_exact_instance_of::<PyInt>() {
+        return value.extract().ok().map(Raw::Int);
+    }
+    if let Ok(float) = value.cast_exact::<PyFloat>() {
+        return Some(Raw::Float(float.value()));
+    }
+    if value.is_none() {
+        return Some(Raw::Null);
+    }
+    if let Ok(flag) = value.cast_exact::<PyBool>() {
+        return Some(Raw::Bool(flag.is_true()));
+    }
+    read_clock(value)
+}
+
+fn read_clock<'a>(value: &Bound<'_, PyAny>) -> Option<Raw<'a>> {
+    let known = known(value.py()).ok()?;
+    let clock = known.clock.as_ref()?;
+    let class = value.get_type_ptr().cast();
+    if class == known.datetime.as_ptr() {
+        // SAFETY: its class is `datetime` itself.
+        return unsafe { clock.datetime(value) }.map(|moment| match moment {
+            Moment::Instant(us) => Raw::Instant(us),
+            Moment::WallTime(us) => Raw::WallTime(us),
+        });
+    }
+    // SAFETY: its class is `date` itself.
+    (class == known.date.as_ptr()).then(|| Raw::Date(unsafe { clock.date(value) }))
 }
 
 /// A value at a depth within lists and dicts. What lies deeper than [`READ_DEPTH`] is not looked at: no type takes it.
@@ -169,8 +211,12 @@ fn read_items(items: &Bound<'_, PyAny>, depth: usize) -> PyResult<Raw<'static>> 
     if depth == READ_DEPTH {
         return Ok(too_deep());
     }
-    let items = items.try_iter()?.map(|item| Ok(read_at(&item?, depth + 1)?.into_owned()));
+    let items = items.try_iter()?.map(|item| read_item(&item?, depth + 1));
     Ok(Raw::List(items.collect::<PyResult<_>>()?))
+}
+
+fn read_item(item: &Bound<'_, PyAny>, depth: usize) -> PyResult<Raw<'static>> {
+    Ok(read_scalar(item).map_or_else(|| read_at(item, depth), Ok)?.into_owned())
 }
 
 fn read_dict(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Raw<'static>> {
@@ -183,7 +229,7 @@ fn read_dict(dict: &Bound<'_, PyDict>, depth: usize) -> PyResult<Raw<'static>> {
         let Some(key) = key else {
             return Ok(Raw::Other("dict with a key that is not a str of Unicode characters".into()));
         };
-        entries.push((key.into(), read_at(&item, depth + 1)?.into_owned()));
+        entries.push((key.into(), read_item(&item, depth + 1)?));
     }
     Ok(Raw::Map(entries))
 }

@@ -1,24 +1,28 @@
 //! The one door between Python's threads and tokio: GIL, signals, fork and the end of the interpreter.
 //!
-//! One tokio runtime a process. Results for asyncio go through one thread that takes the GIL for many
-//! at a time: a tokio worker that waits for the GIL would stall unrelated work (pyo3-async-runtimes#58).
+//! One tokio runtime a process. Event loops hear of results by a [`Bell`]; where a loop can have none, through one
+//! thread that takes the GIL for many at a time: a tokio worker that waits for the GIL would stall unrelated work
+//! (pyo3-async-runtimes#58).
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, OnceLock, PoisonError};
-use std::thread::{JoinHandle, ThreadId};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{JoinHandle, Thread, ThreadId};
 use std::time::{Duration, Instant};
 
 use dataflow_core::{Error, ErrorKind, Result};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use pyo3::intern;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_util::sync::CancellationToken;
 
+use crate::bell::{Bell, PyBell};
 use crate::error::{OrRaise, to_py};
 
 /// How often a waiting main thread looks for Ctrl-C.
@@ -42,12 +46,28 @@ pub struct Process {
     settled: Sender<Telling>,
 }
 
+/// How something is called in an event loop.
+pub enum Door {
+    Bell(Arc<Bell>),
+    /// By its method `call_soon_threadsafe`.
+    Loop(Py<PyAny>),
+}
+
+impl Door {
+    pub fn of(event_loop: &Bound<'_, PyAny>) -> Self {
+        match event_loop.cast::<PyBell>() {
+            Ok(bell) => Door::Bell(Arc::clone(&bell.get().0)),
+            Err(_) => Door::Loop(event_loop.clone().unbind()),
+        }
+    }
+}
+
 /// What the thread between tokio and asyncio is to do.
 enum Telling {
-    /// Set the result of a future in its loop.
+    /// Call something in its loop.
     Settled {
         event_loop: Py<PyAny>,
-        done: Py<PyAny>,
+        tell: Py<PyAny>,
     },
     Stop,
 }
@@ -152,69 +172,110 @@ impl Process {
         }
     }
 
-    /// Runs a future in the background and waits for it without the GIL. Ctrl-C cancels `token`, waits for the
-    /// future to settle, and comes back as the second value.
+    /// Runs a future on this thread, without the GIL. Ctrl-C cancels `token`, waits for the future to settle, and comes
+    /// back as the second value.
     pub fn wait<T: Send + 'static>(
         &'static self,
         py: Python<'_>,
         future: BoxFuture<'static, Result<T>>,
         token: &CancellationToken,
     ) -> (Result<T>, Option<PyErr>) {
-        let (sender, mut receiver) = channel();
-        self.spawn(future, move |result| {
-            // Fails only when the waiting thread is gone with the interpreter.
-            sender.send(result).ok();
-        });
+        let _running = self.running();
+        let mut future = guarded(future);
         let mut interrupted = None;
         loop {
-            let waiting = &mut receiver; // a Receiver is Send, a shared reference to it is not
-            let received = py.detach(move || waiting.recv_timeout(SIGNAL_INTERVAL));
+            let ended = py.detach(|| self.poll_for(&mut future, SIGNAL_INTERVAL));
             self.park_at_the_end(py);
-            match received {
-                Ok(result) => return (result, interrupted),
-                Err(RecvTimeoutError::Disconnected) => {
-                    return (Err(Error::internal("an operation vanished")), interrupted);
-                }
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Err(signal) = py.check_signals() {
-                        token.cancel();
-                        interrupted.get_or_insert(signal);
-                    }
-                }
+            if let Poll::Ready(result) = ended {
+                return (result, interrupted);
+            }
+            if let Err(signal) = py.check_signals() {
+                token.cancel();
+                interrupted.get_or_insert(signal);
             }
         }
     }
 
-    /// Runs a future in the background; `finish` gets its result before `done` is told in its loop.
-    pub fn start_for_loop<T: Send + 'static>(
+    /// Runs a future in the background, for a thread that will wait for what comes back.
+    pub fn launch<T: Send + 'static>(
         &'static self,
         future: BoxFuture<'static, Result<T>>,
-        event_loop: Py<PyAny>,
-        done: Py<PyAny>,
-        finish: impl FnOnce(Result<T>) + Send + 'static,
-    ) {
-        self.spawn(future, move |result| {
-            finish(result);
-            // Fails only when the telling thread has ended with the interpreter.
-            self.settled.send(Telling::Settled { event_loop, done }).ok();
+    ) -> BoxFuture<'static, Result<T>> {
+        let running = self.running();
+        let task = self.handle.spawn(async move {
+            let _running = running;
+            guarded(future).await
         });
+        Box::pin(task.map(|ended| ended.unwrap_or_else(|_| Err(Error::internal("an operation vanished")))))
     }
 
-    fn spawn<T: Send + 'static>(
+    /// Polls a future for about so long, each time it is woken.
+    fn poll_for<T>(&self, future: &mut BoxFuture<'static, T>, time: Duration) -> Poll<T> {
+        let _tokio = self.handle.enter();
+        let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+        let until = Instant::now() + time;
+        loop {
+            if let Poll::Ready(ended) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Poll::Ready(ended);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Poll::Pending;
+            }
+            std::thread::park_timeout(left);
+        }
+    }
+
+    /// Runs a future in the background; `finish` gets its result before `tell` is called in its loop.
+    ///
+    /// One that is `brief` begins on this thread, which is the loop's: what it sends is on its way before a thread of
+    /// ours has been woken.
+    pub fn start_for_loop<T: Send + 'static>(
         &'static self,
+        py: Python<'_>,
         future: BoxFuture<'static, Result<T>>,
+        brief: bool,
+        door: Door,
+        tell: Py<PyAny>,
         finish: impl FnOnce(Result<T>) + Send + 'static,
-    ) {
-        let running = Running::new(&self.running);
+    ) -> PyResult<()> {
+        let mut future = guarded(future);
+        if brief {
+            let begun = py.detach(|| {
+                let _tokio = self.handle.enter();
+                // Whom it would wake polls it next in any case.
+                future.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            });
+            if let Poll::Ready(result) = begun {
+                finish(result);
+                return tell.call0(py).map(drop);
+            }
+        }
+        let running = self.running();
         self.handle.spawn(async move {
             let _running = running;
-            finish(guarded(future).await);
+            finish(future.await);
+            match door {
+                Door::Bell(bell) => bell.ring(tell),
+                // Fails only when the telling thread has ended with the interpreter.
+                Door::Loop(event_loop) => drop(self.settled.send(Telling::Settled { event_loop, tell })),
+            }
         });
+        Ok(())
     }
 
     /// Counts work that `shutdown` waits for, as long as the guard lives.
     pub fn running(&'static self) -> Running {
         Running::new(&self.running)
+    }
+}
+
+/// Wakes a thread that waits for a future.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -247,9 +308,9 @@ fn tell_loops(receiver: &Receiver<Telling>) {
             let mut all = std::iter::once(first).chain(receiver.try_iter());
             all.any(|telling| match telling {
                 Telling::Stop => true,
-                Telling::Settled { event_loop, done } => {
+                Telling::Settled { event_loop, tell } => {
                     // A closed loop has nobody left to tell (pyo3-async-runtimes#90).
-                    tell(py, &event_loop, &done).ok();
+                    event_loop.bind(py).call_method1(intern!(py, "call_soon_threadsafe"), (tell,)).ok();
                     false
                 }
             })
@@ -258,11 +319,6 @@ fn tell_loops(receiver: &Receiver<Telling>) {
             return;
         }
     }
-}
-
-fn tell(py: Python<'_>, event_loop: &Py<PyAny>, done: &Py<PyAny>) -> PyResult<()> {
-    let set = done.getattr(py, "set_result")?;
-    event_loop.bind(py).call_method1("call_soon_threadsafe", (set, py.None())).map(drop)
 }
 
 /// Ends all work in flight; called at interpreter exit.

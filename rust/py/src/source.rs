@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
-use dataflow_core::batch::{Given, Kept, Reading, RowsBuilder, Sifted};
+use dataflow_core::batch::{Given, Kept, Reading, RowsBuilder, Sifted, batch_bytes};
 use dataflow_core::reject::Reject;
 use dataflow_core::{Error, Result};
 use dataflow_db::{Part, SeenKeys};
@@ -12,14 +12,15 @@ use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
 
 use crate::arrow::aside;
+use crate::caller::{Naming, shifted};
 use crate::cut::{Cut, Cutter, Most, Taken};
 use crate::error::{OrRaise, to_py};
-use crate::input::{RowForm, RowReader, fill_made, sift_made, without};
+use crate::input::{RowForm, fill_made, sift_made, without};
 use crate::load::SharedLoad;
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
+use crate::row::{Row, RowReader};
 use crate::runtime::process;
-use crate::table::{Naming, shifted};
 
 /// Rows read between two looks for Ctrl-C: about a millisecond.
 const SIGNAL_ROWS: usize = 4_096;
@@ -30,8 +31,17 @@ const FIRST_ROWS: usize = 1_024;
 #[derive(Clone)]
 pub enum PieceRows {
     Given(Given),
-    Arrow { batches: Vec<RecordBatch>, reading: Reading, made: Vec<usize> },
+    Arrow {
+        batches: Vec<RecordBatch>,
+        reading: Reading,
+        made: Vec<usize>,
+    },
     Sifted(Arc<Sifted>),
+    /// Some of the rows, with their numbers in the data.
+    Picked {
+        given: Given,
+        numbers: Arc<[usize]>,
+    },
 }
 
 #[pyclass(frozen, name = "Piece", module = "dataflow._core")]
@@ -40,14 +50,29 @@ pub struct PyPiece {
     part: Part,
     #[pyo3(get)]
     ended: bool,
+    /// Of its rows as they lie in Arrow, by which pieces are cut.
+    #[pyo3(get)]
+    nbytes: usize,
     load: Option<SharedLoad>,
 }
 
 impl PyPiece {
+    /// Some rows of data that is all there.
+    pub fn picked(given: Given, numbers: Arc<[usize]>, ended: bool) -> Self {
+        let part = Part { first: 0, seen: Arc::default() };
+        let nbytes = batch_bytes(&given.batch);
+        PyPiece { rows: PieceRows::Picked { given, numbers }, part, ended, nbytes, load: None }
+    }
+
+    /// Whether it may be all there is, or says nothing of the pieces before it.
+    fn stands_alone(&self) -> bool {
+        matches!(self.rows, PieceRows::Picked { .. })
+    }
+
     /// Its place in the load; None for a piece that is all of it, and will be written as a whole.
     pub fn part(&self) -> Option<Part> {
         let cut = self.load.as_ref().is_some_and(|load| load.resumable);
-        (self.part.first > 0 || !self.ended || cut).then(|| self.part.clone())
+        ((self.part.first > 0 || !self.ended || cut) && !self.stands_alone()).then(|| self.part.clone())
     }
 
     /// The load with a name that it belongs to, and whether it is the last piece.
@@ -60,7 +85,7 @@ impl PyPiece {
 impl PyPiece {
     fn __len__(&self) -> usize {
         match &self.rows {
-            PieceRows::Given(given) => given.rows(),
+            PieceRows::Given(given) | PieceRows::Picked { given, .. } => given.rows(),
             PieceRows::Arrow { batches, .. } => batches.iter().map(RecordBatch::num_rows).sum(),
             PieceRows::Sifted(sifted) => sifted.count(),
         }
@@ -111,7 +136,7 @@ impl StreamState {
         let part = self.part.clone();
         self.part.first += taken.rows;
         let rows = PieceRows::Arrow { batches, reading: self.frame.reading, made: self.frame.made.clone() };
-        Ok(PyPiece { rows, part, ended, load: self.load.clone() })
+        Ok(PyPiece { rows, part, ended, nbytes: taken.bytes, load: self.load.clone() })
     }
 }
 
@@ -212,18 +237,21 @@ impl PyBuffer {
         let empty = RowsBuilder::new(&self.model.schema, self.form.reading, 0);
         let mut reader = RowReader::new(py, &self.model, std::mem::replace(&mut state.builder, empty));
         (reader.tolerates, reader.first) = (self.form.tolerates, state.taken.rows);
+        let keys = matches!(self.form.naming, Naming::Keys);
         let mut stop = Stop::Ended;
         for item in items.try_iter()? {
             let (item, rows) = (item?, reader.builder.rows());
             if rows % SIGNAL_ROWS == SIGNAL_ROWS - 1 {
                 py.check_signals()?;
             }
-            if let Ok(row) = item.cast_exact::<PyDict>() {
-                reader.read(row, self.form.defaults, place)?;
+            // Of an instance that stands for a key, not every field counts.
+            let row = Row::of(&self.model, &item)?.filter(|row| !(keys && matches!(row, Row::Instance(_))));
+            if let Some(row) = row {
+                reader.read(py, &row, self.form.defaults, place)?;
             } else {
                 let converted = self.convert.bind(py).call1((base + rows, item))?;
                 match converted.cast::<PyDict>() {
-                    Ok(row) => reader.read(row, self.form.defaults, place)?,
+                    Ok(row) => reader.read(py, &Row::Dict(row), self.form.defaults, place)?,
                     Err(_) => {
                         stop = Stop::Frame(Frame::open(&self.model, &converted, self.form)?);
                         break;
@@ -338,6 +366,6 @@ impl PyBuffer {
                 PieceRows::Given(Given::concat(&self.model.schema, &parts).or_raise(py)?)
             }
         };
-        Ok(PyPiece { rows, part, ended, load: self.load.clone() })
+        Ok(PyPiece { rows, part, ended, nbytes: taken.bytes, load: self.load.clone() })
     }
 }

@@ -3,31 +3,38 @@
 use std::sync::Arc;
 
 use dataflow_core::batch::Reading;
-use dataflow_core::event::Labels;
 use dataflow_core::filter::{Filter, parse};
 use dataflow_core::ledger::EntryKey;
-use dataflow_core::merge::{Duplicates, OnMatch, OnMissing};
-use dataflow_core::plan::{ReadPlan, Selection, TenantId, parse_fields, parse_order};
-use dataflow_core::schema::{Role, TableSchema};
+use dataflow_core::pipeline;
+use dataflow_core::plan::{ReadPlan, Selection, parse_fields, parse_order};
+use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
-use dataflow_db::{Begin, Context, Database, LoadPiece, Table, Transaction, Within, Write};
-use pyo3::exceptions::PyValueError;
+use dataflow_db::{Begin, Context, Database, LoadPiece, StreamPlan, Table, Transaction, Within, Write};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
 
+use crate::caller::{Caller, CallerTuple, Naming, renumbered, shifted};
 use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
-use crate::input::{Input, RowForm, read_values};
+use crate::indexes::PyIndexes;
+use crate::input::{Input, RowForm};
 use crate::load::{PyLoad, SharedLoad};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
+use crate::page;
+use crate::ranges::{Cut, PyRanges};
 use crate::raw;
 use crate::reject::{ToleranceTuple, read_tolerance};
+use crate::row::belong_together;
 use crate::runtime::Owned;
+use crate::settings::{
+    called, check_update, conflict_target, read_duplicates, read_load_id, read_on_match, read_on_missing,
+};
 use crate::source::{PyBuffer, PyStream};
-use crate::transaction::PyTransaction;
+use crate::stream::PyRowStream;
+use crate::update::{Updates, read_operators, read_updates};
 
 #[pyclass(frozen, name = "Table", module = "dataflow._core")]
 pub struct PyTable {
@@ -82,11 +89,26 @@ impl PyTable {
         Ok(Within { filter, hard: *hard, max_affected: *max_affected })
     }
 
+    fn selected(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<ReadPlan> {
+        Ok(ReadPlan::of(Arc::clone(self.schema()), Selection::Matching(self.filter(py, filter)?)))
+    }
+
     fn columns(&self, py: Python<'_>, names: &[String], path: &str) -> PyResult<Vec<usize>> {
         let resolve = |(at, name): (usize, &String)| {
             self.schema().resolve(name).map_err(|error| error.path(format!("{path}[{at}]")))
         };
         names.iter().enumerate().map(resolve).collect::<Result<_>>().or_raise(py)
+    }
+
+    /// The columns by which rows are the same.
+    fn target(&self, py: Python<'_>, conflict_on: Option<Vec<String>>) -> PyResult<Vec<usize>> {
+        match conflict_on {
+            None => Ok(self.schema().key.clone()),
+            Some(names) => {
+                let columns = self.columns(py, &names, "conflict_on")?;
+                conflict_target(self.schema(), columns).or_raise(py)
+            }
+        }
     }
 
     fn form(&self, naming: Naming, defaults: bool, tolerates: Option<bool>) -> RowForm {
@@ -117,9 +139,14 @@ impl PyTable {
             None => LoadPiece::whole(key),
         });
         let first = input.as_ref().and_then(|input| input.part.as_ref()).map_or(0, |part| part.first);
-        PyOperation::new(py, caller.promise(), |cancel| {
+        let numbers = input.as_ref().and_then(Input::numbers);
+        let brief = input.as_ref().is_none_or(Input::is_brief);
+        let operation = PyOperation::new(py, caller.promise(), |cancel| {
             Box::pin(async move {
-                let named = |error| shifted(naming.apply(error), first);
+                let named = |error| match &numbers {
+                    None => shifted(naming.apply(error), first),
+                    Some(numbers) => renumbered(naming.apply(error), |row| numbers.get(row).copied().unwrap_or(row)),
+                };
                 let tolerates = tolerance.as_ref().map(|tolerance| tolerance.quarantine.is_some());
                 let rows = match input {
                     Some(input) => Some(input.into_rows(&model, tolerates, &cancel).await.map_err(named)?),
@@ -128,101 +155,14 @@ impl PyTable {
                 let written = database.write(&table, make(rows)?, load, tolerance, &caller.context(cancel)).await;
                 Ok(Output::Written(Box::new(written.map_err(named)?), model))
             })
-        })
+        })?;
+        Ok(if brief { operation.brief() } else { operation })
     }
-}
-
-/// The error about a filter that the caller calls otherwise.
-fn called(error: Error, name: &str) -> Error {
-    match error.detail().path.as_deref().and_then(|path| path.strip_prefix("filter")) {
-        Some(rest) => {
-            let path = format!("{name}{rest}");
-            error.path(path)
-        }
-        None => error,
-    }
-}
-
-/// What errors call the data.
-#[derive(Clone, Copy)]
-pub enum Naming {
-    /// `data[3].name`.
-    Data,
-    /// `name`: the row was given alone.
-    Lone,
-    /// `keys[3].name`.
-    Keys,
-}
-
-impl Naming {
-    fn of(single: bool) -> Self {
-        if single { Naming::Lone } else { Naming::Data }
-    }
-
-    fn of_items(keys: bool) -> Self {
-        if keys { Naming::Keys } else { Naming::Data }
-    }
-
-    pub fn apply(self, error: Error) -> Error {
-        match (self, error.detail().path.as_deref().and_then(|path| path.strip_prefix("data"))) {
-            (Naming::Data, _) => error,
-            (Naming::Lone, _) => error.without_row(),
-            (Naming::Keys, Some(rest)) => {
-                let path = format!("keys{rest}");
-                error.path(path)
-            }
-            (Naming::Keys, None) => error,
-        }
-    }
-}
-
-/// The error with the row of its path counted from the begin of a load, of which `first` rows came before.
-pub fn shifted(error: Error, first: usize) -> Error {
-    let placed = ["data", "keys"].into_iter().find_map(|name| {
-        let row = error.detail().path.as_deref()?.strip_prefix(name)?;
-        Some((name, row.to_owned()))
-    });
-    match placed {
-        Some((name, row)) if first > 0 && row.starts_with('[') => {
-            error.path(row).renumbered(|row| first + row).within(name)
-        }
-        _ => error,
-    }
-}
-
-/// In whose name an operation was called: the transaction, the tenant, the time where it is not the system's, and the
-/// labels of a workflow.
-pub struct Caller {
-    transaction: Option<Arc<dataflow_db::Transaction>>,
-    tenant: Option<TenantId>,
-    now_us: Option<i64>,
-    labels: Option<Arc<Labels>>,
 }
 
 /// The stored rows that data stands for: a filter, whether it may find every row, whether a soft delete is none, and the
 /// most rows that may go.
 type WithinTuple<'py> = (Bound<'py, PyAny>, bool, bool, Option<u64>);
-
-/// As `dataflow.query.handle` hands it over.
-pub type CallerTuple<'py> = (Option<Bound<'py, PyTransaction>>, Option<String>, Option<i64>, LabelsTuple);
-
-impl Caller {
-    pub fn read(py: Python<'_>, (transaction, tenant, now_us, labels): CallerTuple<'_>) -> PyResult<Self> {
-        let tenant = tenant.as_deref().map(TenantId::new).transpose().or_raise(py)?;
-        let transaction = transaction.map(|transaction| transaction.get().shared());
-        Ok(Caller { transaction, tenant, now_us, labels: read_labels(labels) })
-    }
-
-    /// What the success of a write means for the data.
-    pub fn promise(&self) -> Promise {
-        if self.transaction.is_some() { Promise::Reads } else { Promise::Commits }
-    }
-
-    pub fn context(self, cancel: CancellationToken) -> Context {
-        let Caller { transaction, tenant, now_us, labels } = self;
-        Context { transaction, tenant, cancel, now_us, labels }
-    }
-}
 
 fn rows_of(rows: Option<dataflow_db::Rows>) -> Result<dataflow_db::Rows> {
     rows.ok_or_else(|| Error::internal("a write of rows without rows"))
@@ -231,19 +171,6 @@ fn rows_of(rows: Option<dataflow_db::Rows>) -> Result<dataflow_db::Rows> {
 /// None where no row may be refused, else whether such rows are kept.
 fn keeps(tolerance: Option<&ToleranceTuple>) -> Option<bool> {
     tolerance.map(|(_, _, _, quarantine)| quarantine.is_some())
-}
-
-fn read_load_id(py: Python<'_>, load_id: Option<&str>) -> PyResult<Option<EntryKey>> {
-    load_id.map(EntryKey::new).transpose().map_err(|error| error.path("load_id")).or_raise(py)
-}
-
-fn read_duplicates(text: &str) -> PyResult<Duplicates> {
-    Ok(match text {
-        "error" => Duplicates::Refuse,
-        "first" => Duplicates::First,
-        "last" => Duplicates::Last,
-        _ => return Err(PyValueError::new_err("duplicates")),
-    })
 }
 
 #[pymethods]
@@ -275,6 +202,7 @@ impl PyTable {
         on_conflict: &str,
         duplicates: &str,
         update_fields: Option<Vec<String>>,
+        updates: Option<&Bound<'_, PyDict>>,
         return_rows: bool,
         single: bool,
         within: Option<WithinTuple<'_>>,
@@ -285,26 +213,21 @@ impl PyTable {
         let caller = Caller::read(py, caller)?;
         let within = within.map(|within| self.within(&within)).transpose()?;
         let input = Input::read(&self.model, data, self.form(Naming::of(single), true, keeps(tolerance.as_ref())))?;
-        let conflict_on = match conflict_on {
-            None => self.schema().key.clone(),
-            Some(names) => {
-                let columns = self.columns(py, &names, "conflict_on")?;
-                conflict_target(self.schema(), columns).or_raise(py)?
-            }
-        };
+        let conflict_on = self.target(py, conflict_on)?;
         let update = update_fields.map(|names| self.columns(py, &names, "update_fields")).transpose()?;
         check_update(self.schema(), &conflict_on, update.as_deref()).or_raise(py)?;
-        let on_match = match on_conflict {
-            "update" => OnMatch::Update,
-            "ignore" => OnMatch::Ignore,
-            "error" => OnMatch::Refuse,
-            _ => return Err(PyValueError::new_err("on_conflict")),
+        let operators = match (updates, input.given()) {
+            (Some(updates), Some(row)) => {
+                Some(read_operators(&self.model, updates, self.reading(), row, &conflict_on)?)
+            }
+            _ => None,
         };
+        let on_match = read_on_match(on_conflict)?;
         let duplicates = read_duplicates(duplicates)?;
         let part = input.part.clone();
         let make = move |rows| {
             let rows = rows_of(rows)?;
-            Ok(Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part, within })
+            Ok(Write::Upsert { rows, conflict_on, on_match, duplicates, update, operators, return_rows, part, within })
         };
         self.write_input(py, Some(input), Naming::of(single), make, read_load_id(py, load_id)?, tolerance, caller)
     }
@@ -323,12 +246,7 @@ impl PyTable {
     ) -> PyResult<PyOperation> {
         let caller = Caller::read(py, caller)?;
         let input = Input::read(&self.model, data, self.form(Naming::Data, false, keeps(tolerance.as_ref())))?;
-        let on_missing = match on_missing {
-            "skip" => OnMissing::Skip,
-            "error" => OnMissing::Refuse,
-            _ => return Err(PyValueError::new_err("on_missing")),
-        };
-        let duplicates = read_duplicates(duplicates)?;
+        let (on_missing, duplicates) = (read_on_missing(on_missing)?, read_duplicates(duplicates)?);
         let part = input.part.clone();
         let make =
             move |rows| Ok(Write::UpdateRows { rows: rows_of(rows)?, on_missing, duplicates, return_rows, part });
@@ -342,9 +260,9 @@ impl PyTable {
         updates: &Bound<'_, PyDict>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let values = read_values(&self.model, updates, self.reading())?;
+        let Updates { values, update } = read_updates(&self.model, updates, self.reading())?;
         let filter = self.bounded(filter, false, "filter")?;
-        self.write(py, Write::UpdateOne { filter, values }, None, Caller::read(py, caller)?)
+        self.write(py, Write::UpdateOne { filter, values, update }, None, Caller::read(py, caller)?)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
@@ -359,9 +277,9 @@ impl PyTable {
         load_id: Option<&str>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let values = read_values(&self.model, updates, self.reading())?;
+        let Updates { values, update } = read_updates(&self.model, updates, self.reading())?;
         let filter = self.bounded(filter, all_rows, "filter")?;
-        let write = Write::UpdateMatching { filter, values, max_affected, return_rows };
+        let write = Write::UpdateMatching { filter, values, update, max_affected, return_rows };
         self.write(py, write, read_load_id(py, load_id)?, Caller::read(py, caller)?)
     }
 
@@ -425,14 +343,12 @@ impl PyTable {
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let plan = ReadPlan {
-            table: Arc::clone(self.schema()),
             columns: fields.map(|names| parse_fields(self.schema(), &names)).transpose().or_raise(py)?,
-            selection: Selection::Matching(self.filter(py, filter)?),
             order: parse_order(self.schema(), &order_by).or_raise(py)?,
             limit,
             offset,
             include_deleted,
-            lock: false,
+            ..self.selected(py, filter)?
         };
         let caller = Caller::read(py, caller)?;
         let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
@@ -442,6 +358,54 @@ impl PyTable {
                 Ok(Output::Batch(batch, model))
             })
         })
+        .map(PyOperation::brief)
+    }
+
+    /// `place` is a cursor and `after` or `before`; `total` is `none`, `estimate` or `exact`.
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn page(
+        &self,
+        py: Python<'_>,
+        filter: Option<&Bound<'_, PyAny>>,
+        order_by: Vec<String>,
+        limit: Option<u64>,
+        offset: u64,
+        place: Option<(String, String)>,
+        fields: Option<Vec<String>>,
+        distinct: bool,
+        include_deleted: bool,
+        total: &str,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let selected = ReadPlan { limit, offset, distinct, include_deleted, ..self.selected(py, filter)? };
+        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
+        let options = page::options(place, total)?;
+        let caller = Caller::read(py, caller)?;
+        let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move {
+                let page = database.page(&table, plan, options, &caller.context(cancel)).await?;
+                Ok(Output::Page(Box::new(page), model))
+            })
+        })
+        .map(PyOperation::brief)
+    }
+
+    /// Nothing is read before its first chunk.
+    fn rows(
+        &self,
+        py: Python<'_>,
+        filter: Option<&Bound<'_, PyAny>>,
+        order_by: Vec<String>,
+        fields: Option<Vec<String>>,
+        include_deleted: bool,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyRowStream> {
+        let selected = ReadPlan { include_deleted, ..self.selected(py, filter)? };
+        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
+        let context = Caller::read(py, caller)?.context(CancellationToken::new());
+        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        Ok(PyRowStream::new(StreamPlan { database, table, plan, context }, Arc::clone(&self.model)))
     }
 
     fn count(
@@ -460,6 +424,28 @@ impl PyTable {
                 Ok(Output::Count(count))
             })
         })
+        .map(PyOperation::brief)
+    }
+
+    fn aggregate(
+        &self,
+        py: Python<'_>,
+        pipeline: &Bound<'_, PyAny>,
+        include_deleted: bool,
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let pipeline = pipeline::parse(self.schema(), raw::read(pipeline)?, self.database.floats()).or_raise(py)?;
+        let model = Arc::new(self.model.of_columns(py, pipeline.columns()));
+        let caller = Caller::read(py, caller)?;
+        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move {
+                let context = caller.context(cancel);
+                let batch = database.aggregate(&table, pipeline, include_deleted, &context).await?;
+                Ok(Output::Batch(batch, model))
+            })
+        })
+        .map(PyOperation::brief)
     }
 
     /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict; `defaults` says whether
@@ -493,6 +479,41 @@ impl PyTable {
         PyStream::open(&self.model, data, form, Most { rows, bytes }, load)
     }
 
+    /// All rows of the data, cut by the columns that say which are the same: the key, unless others are named. `found`
+    /// says whether every row needs them, `keys` whether the data is called so.
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn ranges(
+        &self,
+        data: &Bound<'_, PyAny>,
+        conflict_on: Option<Vec<String>>,
+        duplicates: &str,
+        found: bool,
+        keys: bool,
+        defaults: bool,
+        rows: usize,
+    ) -> PyResult<PyRanges> {
+        let py = data.py();
+        let naming = Naming::of_items(keys);
+        let input = Input::read(&self.model, data, self.form(naming, defaults, None))?;
+        let target = self.target(py, conflict_on)?;
+        let cut = Cut { target, duplicates: read_duplicates(duplicates)?, found, rows };
+        Ok(PyRanges::new(Arc::clone(&self.model), input, naming, cut))
+    }
+
+    fn indexes(&self) -> PyIndexes {
+        PyIndexes::new(Arc::clone(&self.database), Arc::clone(&self.table))
+    }
+
+    /// Connections that may write at the same time, and those that may read.
+    #[getter]
+    fn connections(&self) -> (usize, usize) {
+        self.database.connections()
+    }
+
+    fn belong_together(&self, rows: &Bound<'_, PyAny>) -> PyResult<bool> {
+        belong_together(&self.model, rows)
+    }
+
     /// The transaction of a load; `changes` says whether it reads rows to change them.
     fn begin(&self, py: Python<'_>, changes: bool, labels: LabelsTuple) -> PyResult<PyOperation> {
         let (database, labels) = (Arc::clone(&self.database), read_labels(labels));
@@ -517,37 +538,5 @@ impl PyTable {
                 Ok(Output::Nothing)
             })
         })
-    }
-}
-
-/// Fields that find a row, its key and its version are never changed by an upsert.
-fn check_update(table: &TableSchema, conflict_on: &[usize], update: Option<&[usize]>) -> Result<()> {
-    let kept =
-        |at: &usize| table.key.contains(at) || conflict_on.contains(at) || table.columns[*at].role == Role::Version;
-    match update {
-        Some(update) if update.iter().all(kept) => {
-            Err(Error::new(ErrorKind::InvalidOption, "update_fields names no field that an upsert could change")
-                .path("update_fields")
-                .hint(
-                    "key, version and the fields of conflict_on stay as they are; on_conflict=\"ignore\" changes none",
-                ))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Only the key and the unique sets of the model can say that two rows are the same.
-fn conflict_target(table: &TableSchema, columns: Vec<usize>) -> Result<Vec<usize>> {
-    let same = |set: &&Vec<usize>| set.len() == columns.len() && set.iter().all(|at| columns.contains(at));
-    let known = std::iter::once(&table.key).chain(&table.unique);
-    match known.into_iter().find(same) {
-        Some(set) => Ok(set.clone()),
-        None => {
-            let sets = std::iter::once(&table.key).chain(&table.unique);
-            let sets: Vec<_> = sets.map(|set| format!("({})", table.names(set).join(", "))).collect();
-            Err(Error::new(ErrorKind::InvalidOption, format!("{} has no unique set of these fields", table.model))
-                .path("conflict_on")
-                .hint(format!("the sets are {}", sets.join(", "))))
-        }
     }
 }

@@ -36,6 +36,7 @@ impl PyTransaction {
         PyOperation::new(py, Promise::Commits, |cancel| {
             Box::pin(async move { transaction.commit(cancel).await.map(|()| Output::Nothing) })
         })
+        .map(PyOperation::brief)
     }
 
     fn rollback(&self, py: Python<'_>) -> PyResult<PyOperation> {
@@ -43,6 +44,7 @@ impl PyTransaction {
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move { transaction.rollback(cancel).await.map(|()| Output::Nothing) })
         })
+        .map(PyOperation::brief)
     }
 
     fn savepoint(&self, py: Python<'_>) -> PyResult<PyOperation> {
@@ -50,6 +52,7 @@ impl PyTransaction {
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move { transaction.savepoint(cancel).await.map(|level| Output::Count(i64::from(level))) })
         })
+        .map(PyOperation::brief)
     }
 
     fn release(&self, py: Python<'_>, level: u32) -> PyResult<PyOperation> {
@@ -57,6 +60,7 @@ impl PyTransaction {
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move { transaction.release(level, cancel).await.map(|()| Output::Nothing) })
         })
+        .map(PyOperation::brief)
     }
 
     fn rollback_to(&self, py: Python<'_>, level: u32) -> PyResult<PyOperation> {
@@ -64,5 +68,6 @@ impl PyTransaction {
         PyOperation::new(py, Promise::Reads, |cancel| {
             Box::pin(async move { transaction.rollback_to(level, cancel).await.map(|()| Output::Nothing) })
         })
+        .map(PyOperation::brief)
     }
 }

@@ -1,6 +1,7 @@
 """A call that Ctrl-C meets in the middle: it says when and how it was interrupted, and then uses the database again."""
 
 import asyncio
+import io
 import itertools
 import json
 import sys
@@ -9,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
 from typing import Any
 
-from dataflow import DataFlow, Table
+from dataflow import DataFlow, LoadProgress, Table
 from tests.runtime.programs.stage import Item, listen, play, say, say_when, say_when_in_use, tell_story, use_database
 
 Call = Callable[[DataFlow, Table[Item]], object]
@@ -93,6 +94,27 @@ def synchronous_in_a_loop(db: DataFlow, items: Table[Item]) -> None:
     asyncio.run(main())
 
 
+class Screen(io.TextIOWrapper):
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO())
+
+    def isatty(self) -> bool:
+        return True
+
+
+def load_of_what_is_drawn(db: DataFlow, items: Table[Item]) -> None:
+    """Drawn anew again and again, by a thread too."""
+    sys.stderr = Screen()
+
+    def rows() -> Iterator[dict[str, object]]:
+        for number in itertools.count():
+            if number == 2_000:
+                say("handed over")
+            yield {"name": "row"}
+
+    items.bulk_create(rows(), chunk_rows=100, progress=True)
+
+
 def load_of_arrow(db: DataFlow, items: Table[Item]) -> None:
     """Much to send: the server is busy, not blocked."""
     rows = pyarrow().concat_tables([pyarrow().table({"name": ["some row"] * 100_000})] * 30)
@@ -101,10 +123,13 @@ def load_of_arrow(db: DataFlow, items: Table[Item]) -> None:
 
 
 def load_of_dicts(db: DataFlow, items: Table[Item]) -> None:
-    """Much to read before anything is sent."""
-    rows = [{"name": "row"}] * 12_000_000
-    say("handed over")
-    items.bulk_create(rows)
+    """Much to read while what was read before is sent."""
+
+    def tell(progress: LoadProgress) -> None:
+        if progress.pieces == 1:
+            say("handed over")
+
+    items.bulk_create([{"name": "row"}] * 12_000_000, progress=tell)
 
 
 def load_of_a_generator(db: DataFlow, items: Table[Item]) -> None:
@@ -165,6 +190,7 @@ BUSY = (
     load_of_an_asynchronous_generator,
     load_of_arrow,
     load_of_dicts,
+    load_of_what_is_drawn,
 )
 
 

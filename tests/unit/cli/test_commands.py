@@ -35,7 +35,8 @@ def test_an_unknown_code_fails():
 def test_a_command_for_later_is_not_built(arguments: list[str]):
     status, text = invoke(*arguments)
     assert status == 2
-    assert f"`dataflow {arguments[0]}` is not built yet" in text
+    name = " ".join(arguments[: 2 if arguments[0] == "generate" else 1])
+    assert f"`dataflow {name}` is not built yet" in text
 
 
 def test_without_the_extra_there_is_one_line():

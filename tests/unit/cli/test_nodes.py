@@ -57,9 +57,9 @@ def test_the_nodes_of_the_package_are_listed(tmp_path: Path):
 
 
 @pytest.mark.parametrize("module", ["shop", "shop.py", "./shop.py"])
-def test_a_module_or_file_brings_eleven_nodes_a_model(shop: Path, module: str):
+def test_a_module_or_file_brings_twelve_nodes_a_model(shop: Path, module: str):
     names = [name for name in listed(shop, module) if name.startswith("Product")]
-    operations = "BulkCreate BulkDelete BulkUpdate BulkUpsert Count Create Delete List Read Update Upsert"
+    operations = "Aggregate BulkCreate BulkDelete BulkUpdate BulkUpsert Count Create Delete List Read Update Upsert"
     assert names == [f"Product{operation}Node" for operation in operations.split()]
 
 

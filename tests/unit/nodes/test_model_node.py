@@ -64,6 +64,8 @@ NEEDS = [
     ("Delete", ["key"], []),
     ("List", [], []),
     ("Count", [], []),
+    ("Aggregate", [], ["pipeline"]),
+    ("Aggregate", ["pipeline"], []),
     ("BulkCreate", [], ["data"]),
     ("BulkUpsert", [], ["data"]),
     ("BulkUpdate", ["filter"], ["updates"]),
@@ -116,7 +118,8 @@ def test_two_names_of_one_parameter_are_refused(db: DataFlow, operation: str, gi
     [
         ({"on_conflict": "explode"}, errors.InvalidOptionError, "on_conflict"),
         ({"duplicates": "some"}, errors.InvalidOptionError, "duplicates"),
-        ({"parallel": 4}, errors.NotBuiltError, "parallel"),
+        ({"parallel": 4}, errors.InvalidOptionError, "parallel"),
+        ({"batch_size": 4}, errors.NotBuiltError, "batch_size"),
     ],
 )
 def test_an_option_that_cannot_be_is_found_before_the_run(
@@ -134,10 +137,13 @@ def test_words_of_others_for_a_conflict_are_known(db: DataFlow, word: str):
 
 def test_a_total_is_an_output_where_it_is_asked_for(db: DataFlow):
     node = make(db, "List")
-    assert node.signature().outputs == {"records": Records, "count": int, "total": int}
-    assert list(node.possible_outputs({}, ()) or ()) == ["records", "count"]
-    assert list(node.possible_outputs({"total": True}, ()) or ()) == ["records", "count", "total"]
-    assert list(node.possible_outputs({}, ["total"]) or ()) == ["records", "count", "total"]
+    page = ["records", "count", "next", "previous"]
+    assert node.signature().outputs == {"records": Records, "count": int, "next": str, "previous": str, "total": int}
+    for unasked in ({}, {"total": False}, {"total": "none"}):
+        assert list(node.possible_outputs(unasked, ()) or ()) == page
+    for asked in (True, "exact"):
+        assert list(node.possible_outputs({"total": asked}, ()) or ()) == [*page, "total"]
+    assert list(node.possible_outputs({}, ["total"]) or ()) == [*page, "total"]
 
 
 def test_a_shipped_class_without_a_model_says_where_to_take_it():

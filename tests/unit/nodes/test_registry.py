@@ -128,7 +128,7 @@ def test_the_shipped_kinds_are_there():
     assert (NodeRegistry.get("SwitchNode"), NodeRegistry.get("MergeNode")) == (SwitchNode, MergeNode)
 
 
-@pytest.mark.parametrize("name", ["CacheNode", "SagaCoordinatorNode", "GoodsAggregateNode", "GoodsWatchNode"])
+@pytest.mark.parametrize("name", ["CacheNode", "SagaCoordinatorNode", "GoodsWatchNode"])
 def test_a_planned_kind_says_that_it_is_not_built(name: str):
     db = open_with("Goods")
     error = refused(lambda: NodeRegistry.get(name), errors.NotBuiltError)
@@ -137,7 +137,7 @@ def test_a_planned_kind_says_that_it_is_not_built(name: str):
 
 
 def test_an_operation_of_later_needs_its_model():
-    refused(lambda: NodeRegistry.get("NoSuchAggregateNode"), errors.UnknownNodeError)
+    refused(lambda: NodeRegistry.get("NoSuchWatchNode"), errors.UnknownNodeError)
 
 
 def test_an_unknown_kind_is_answered_with_the_one_meant():
@@ -164,11 +164,11 @@ def test_the_names_of_another_database_are_not_suggested():
 # --- of models ---
 
 
-def test_a_model_has_eleven_kinds():
+def test_a_model_has_twelve_kinds():
     db = open_with("Goods")
     names = [name for name in NodeRegistry.list() if name.startswith("Goods")]
     assert names == sorted(f"Goods{operation}Node" for operation in OPERATIONS)
-    assert len(names) == 11
+    assert len(names) == 12
     for name in names:
         kind = NodeRegistry.get(name)
         assert isinstance(kind, type)

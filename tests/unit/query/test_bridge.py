@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dataflow import errors
-from dataflow.query.bridge import Apart, adrive, aend, arun, run
+from dataflow.query.bridge import Apart, Beside, adrive, aend, arun, drive, run
 
 
 class FakeOperation:
@@ -16,9 +16,14 @@ class FakeOperation:
     def __init__(self, result: Any = None, outcome: str | None = None) -> None:
         self.result, self.outcome, self.cancels, self.taken = result, outcome, 0, False
         self.settle: Callable[[], None] = lambda: None
+        self.launched = False
 
-    def start(self, loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
-        self.settle = lambda: loop.call_soon_threadsafe(done.set_result, None)
+    def launch(self) -> None:
+        self.launched = True
+
+    def start(self, bell: object, tell: Callable[[], object]) -> None:
+        loop = asyncio.get_running_loop()
+        self.settle = lambda: loop.call_soon_threadsafe(tell)
 
     def cancel(self) -> None:
         self.cancels += 1
@@ -56,6 +61,23 @@ async def test_an_awaited_run_gives_result_or_error():
         task = await begin(operation := FakeOperation(result))
         operation.settle()
         assert (await asyncio.gather(task, return_exceptions=True)) == [result]
+
+
+async def test_an_operation_may_settle_before_it_is_awaited():
+    operation = FakeOperation(3)
+    operation.start = lambda _loop, tell: tell()  # type: ignore[method-assign, assignment]
+    assert await arun(operation) == 3  # type: ignore[arg-type]
+
+
+async def test_a_cancel_after_the_end_waits_for_nothing_more():
+    task = await begin(operation := FakeOperation(outcome="committed"))
+    operation.settle()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert caught.value.outcome == "committed"  # type: ignore[attr-defined]
+    assert operation.taken
 
 
 @pytest.mark.parametrize("outcome", ["committed", "rolled back", "unknown", None])
@@ -153,3 +175,51 @@ async def test_a_step_apart_survives_a_second_cancel():
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [operation.cancels for operation in operations] == [1, 0]
+
+
+# --- what is done beside an operation ---
+
+
+def steps_of(step: Any) -> Any:
+    return (yield step)
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_work_is_done_while_an_operation_runs():
+    operation = FakeOperation(3)
+    seen: list[bool] = []
+    assert drive(steps_of(Beside(operation, lambda: seen.append(operation.launched)))) == 3  # type: ignore[arg-type]
+    assert (seen, operation.cancels) == ([True], 0)
+
+
+@pytest.mark.parametrize("result", [3, errors.CancelledError("x")])
+def test_ctrl_c_in_the_work_beside_ends_the_operation_and_tells_its_outcome(result: Any):
+    operation = FakeOperation(result, outcome="rolled back")
+    with pytest.raises(KeyboardInterrupt) as caught:
+        drive(steps_of(Beside(operation, interrupt)))  # type: ignore[arg-type]
+    assert (operation.cancels, getattr(caught.value, "outcome", None)) == (1, "rolled back")
+
+
+async def test_work_is_done_while_an_awaited_operation_runs():
+    operation = FakeOperation(3)
+    seen: list[str] = []
+    work = asyncio.create_task(adrive(steps_of(Beside(operation, lambda: seen.append("work")))))  # type: ignore[arg-type]
+    await turns()
+    assert (seen, work.done()) == (["work"], False)
+    operation.settle()
+    assert await work == 3
+
+
+async def test_a_cancel_after_the_work_beside_is_passed_on():
+    operation = FakeOperation(outcome="unknown")
+    work = asyncio.create_task(adrive(steps_of(Beside(operation, lambda: None))))  # type: ignore[arg-type]
+    await turns()
+    work.cancel()
+    await turns()
+    operation.settle()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await work
+    assert (operation.cancels, getattr(caught.value, "outcome", None)) == (1, "unknown")

@@ -28,6 +28,7 @@ OWN: dict[str, dict[str, Any]] = {
     "bulk_delete": {"max_affected": None, "dry_run": False, "hard": False, "all_rows": False, "return_rows": False},
     "bulk_upsert": {"on_conflict": "update", "conflict_on": None, "duplicates": "error", "return_rows": False},
 }
+OWN["bulk_create"]["defer_indexes"] = False
 OWN["bulk_upsert"]["update_fields"] = None
 OWN["bulk_update"] |= {"max_affected": None, "dry_run": False}
 
@@ -40,17 +41,21 @@ def test_every_option_has_a_default(verb: str):
 
 
 @pytest.mark.parametrize("verb", KINDS)
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("batch_size", 100),
-        ("parallel", 2),
-    ],
-)
-def test_a_value_for_later_is_not_built(verb: str, name: str, value: Any):
+def test_an_option_without_effect_names_the_one_that_is_meant(verb: str):
     with pytest.raises(errors.NotBuiltError) as caught:
-        read_options(verb, KINDS[verb], {name: value})
-    assert caught.value.path == name
+        read_options(verb, KINDS[verb], {"batch_size": 100})
+    assert caught.value.path == "batch_size"
+    assert "chunk_rows" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("verb", KINDS)
+def test_several_connections_need_several_transactions(verb: str):
+    assert read_options(verb, KINDS[verb], {"parallel": 2, "atomic": False})["parallel"] == 2
+    for given in ({"parallel": 2}, {"parallel": 2, "atomic": False, "load_id": "x"}):
+        with pytest.raises(errors.InvalidOptionError) as caught:
+            read_options(verb, KINDS[verb], given)
+        assert caught.value.path == "parallel"
+        assert caught.value.hint
 
 
 WRONG = [
@@ -68,6 +73,8 @@ WRONG = [
     ("bulk_create", "atomic", 0),
     ("bulk_create", "progress", "yes"),
     ("bulk_upsert", "chunk_rows", 0),
+    *(("bulk_create", "parallel", value) for value in (0, -1, True, 1.5, "2", None)),
+    ("bulk_create", "defer_indexes", 1),
     ("bulk_upsert", "chunk_rows", True),
     ("bulk_create", "chunk_rows", 2**63),
     ("bulk_delete", "max_affected", 2**64),

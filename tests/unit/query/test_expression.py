@@ -45,6 +45,11 @@ COMPARISONS: list[tuple[Condition, dict[str, Any]]] = [
     (C.like("x%"), {"qty": {"$like": "x%"}}),
     (C.ilike("x%"), {"qty": {"$ilike": "x%"}}),
     (C.matches("^x"), {"qty": {"$regex": "^x"}}),
+    (C.matches("^x", "im"), {"qty": {"$regex": "^x", "$options": "im"}}),
+    (C.icontains("x"), {"qty": {"$icontains": "x"}}),
+    (C.all(iter([1, 2])), {"qty": {"$all": [1, 2]}}),
+    (C.element({"$gt": 1}), {"qty": {"$elemMatch": {"$gt": 1}}}),
+    (C.size(2), {"qty": {"$size": 2}}),
     (C["city"]["zip"] == 1, {"qty.city.zip": {"$eq": 1}}),
 ]
 

@@ -15,7 +15,7 @@ import pytest
 
 from dataflow import errors
 from dataflow.model.declare import declare
-from dataflow.query.input import ArrowInput, Data, read_data
+from dataflow.query.input import ArrowInput, Data, read_data, read_instance
 
 
 class Product:
@@ -69,15 +69,18 @@ def test_a_null_column_of_polars_gets_a_type():
 
 
 def test_rows_may_be_dicts_mappings_and_instances():
-    rows: list[Any] = [{"name": "a"}, MappingProxyType({"name": "b"}), OrderedDict(name="c"), Product(name="d")]
-    expected = [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d", "price": None}]
+    product = Product(name="d")
+    rows: list[Any] = [{"name": "a"}, MappingProxyType({"name": "b"}), OrderedDict(name="c"), product]
+    expected = [{"name": "a"}, {"name": "b"}, {"name": "c"}, product]
     assert read(rows) == read(tuple(rows)) == read(iter(rows)) == expected
+    # What is not read in Rust as it is has become a plain dict.
+    assert [type(row) for row in read(rows)] == [dict, dict, dict, Product]
 
 
 def test_an_instance_gives_its_fields_and_no_more():
     product = Product(name="a")
     product.note = "not a field"  # type: ignore[attr-defined]
-    assert read([product]) == [{"name": "a", "price": None}]
+    assert read_instance(DESCRIPTION, product) == {"name": "a", "price": None}
 
 
 @pytest.mark.parametrize("data", [[], (), iter([])])

@@ -91,3 +91,10 @@ def test_a_bulk_result_is_a_mapping_with_attributes():
     assert {**result}["rows_per_second"] == 6.0
     with pytest.raises(KeyError):
         result["keys"]
+
+
+def test_arrow_is_handed_over_without_a_copy(rows: Rows[Any]):
+    """Every taker gets the same memory; what polars makes of it is its own matter."""
+    first, second = (pa.table(rows).column("n").chunk(0).buffers()[1] for _ in range(2))
+    assert first.address == second.address
+    assert pl.DataFrame(rows).equals(rows.to_polars())

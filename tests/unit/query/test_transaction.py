@@ -24,8 +24,8 @@ class FakeOperation:
 
     take = wait
 
-    def start(self, loop: asyncio.AbstractEventLoop, done: "asyncio.Future[None]") -> None:
-        loop.call_soon(done.set_result, None)
+    def start(self, bell: object, tell: Callable[[], object]) -> None:
+        asyncio.get_running_loop().call_soon(tell)
 
 
 class FakeEngine:

@@ -158,7 +158,7 @@ REFUSED: list[tuple[dict[str, Any], list[tuple[str, ...]], type[DataFlowError], 
         errors.InvalidConnectionError,
         "GoodListNode has no output `total`\n    a.total ──▶ b.x\n      ^^^^^",
         "a.total",
-        "known are count, records",
+        "known are count, next, previous, records",
     ),
     (
         {"a": (SwitchNode, VALUE), "b": echo},

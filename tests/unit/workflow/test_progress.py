@@ -5,10 +5,7 @@ import logging
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +18,7 @@ from dataflow.workflow import terminal
 from dataflow.workflow.board import Board
 from dataflow.workflow.progress import Progress
 from dataflow.workflow.terminal import Terminal
+from tests.notebook import FakeDisplay, notebook
 from tests.recording import record, record_demo
 from tests.unit.workflow.drawn import HOSTILE, branches, chain, fail, take
 
@@ -223,39 +221,6 @@ def test_rich_is_imported_when_a_run_is_shown_and_not_before() -> None:
 
 
 # --- in a notebook ----------------------------------------------------------------------------------------------------
-
-
-class FakeDisplay(ModuleType):
-    """`IPython.display`, as far as it is used; `drawn` are the pages shown in one output, one after the other."""
-
-    HTML = staticmethod(str)
-
-    def __init__(self) -> None:
-        super().__init__("IPython.display")
-        self.drawn: list[str] = []
-        self.displays = 0
-        self.updated = threading.Event()
-
-    def display(self, html: str, *, display_id: bool) -> Any:
-        assert display_id
-        self.displays += 1
-        self.drawn.append(html)
-        return SimpleNamespace(update=self.update)
-
-    def update(self, html: str) -> None:
-        self.drawn.append(html)
-        self.updated.set()
-
-
-@contextmanager
-def notebook(monkeypatch: pytest.MonkeyPatch, shell: str) -> Iterator[FakeDisplay]:
-    fake = FakeDisplay()
-    ipython = ModuleType("IPython")
-    vars(ipython).update(get_ipython=lambda: type(shell, (), {})(), display=fake)
-    monkeypatch.setitem(sys.modules, "IPython", ipython)
-    monkeypatch.setitem(sys.modules, "IPython.display", fake)
-    yield fake
-    assert not [one.name for one in threading.enumerate() if one.name == "dataflow-progress"]
 
 
 def test_a_notebook_updates_one_output_and_ends_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:

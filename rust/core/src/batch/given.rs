@@ -82,6 +82,23 @@ impl Given {
         }
     }
 
+    /// The rows with the values that the rows of `other` give, which are as many, in place of their own.
+    ///
+    /// # Errors
+    /// `Internal` where a column is given in some of the rows.
+    pub fn over(mut self, table: &TableSchema, other: &Given) -> Result<Self> {
+        let mut arrays = self.batch.columns().to_vec();
+        for at in (0..arrays.len()).filter(|&at| !other.lacks(at)) {
+            if (0..other.rows()).any(|row| !other.is_given(at, row)) {
+                return Err(Error::internal("values that some of the rows give"));
+            }
+            arrays[at] = Arc::clone(other.batch.column(at));
+            self.present[at] = Presence::All;
+        }
+        let rows = self.batch.num_rows();
+        Given::new(table, arrays, self.present, rows)
+    }
+
     pub fn slice(&self, at: usize, rows: usize) -> Self {
         let present = self.present.iter().map(|column| column.slice(at, rows)).collect();
         Given { batch: self.batch.slice(at, rows), present }

@@ -2,51 +2,106 @@
 
 use std::sync::Arc;
 
-use arrow_buffer::BooleanBufferBuilder;
+use arrow_buffer::NullBufferBuilder;
 
 use super::{ColumnBuilder, Given, Presence, Reading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ColumnSchema, TableSchema};
+use crate::types::{LogicalType, check_range, check_text};
 use crate::value::{Raw, Value};
+
+/// About the memory that a value of fixed width takes.
+const WEIGHT: usize = size_of::<i128>();
 
 /// Collects rows for a table; errors carry the path `[row].field`.
 pub struct RowsBuilder {
     table: Arc<TableSchema>,
     reading: Reading,
-    columns: Vec<(ColumnBuilder, BooleanBufferBuilder)>,
+    columns: Vec<Column>,
     rows: usize,
     bytes: usize,
 }
 
+struct Column {
+    values: ColumnBuilder,
+    /// Valid where the row gave the value.
+    given: NullBufferBuilder,
+    /// Whether DataFlow gives a value where the caller gives none, or null.
+    filled: bool,
+}
+
 impl RowsBuilder {
     pub fn new(table: &Arc<TableSchema>, reading: Reading, rows: usize) -> Self {
-        let column = |column: &ColumnSchema| (ColumnBuilder::new(&column.ty, rows), BooleanBufferBuilder::new(rows));
-        let columns = table.columns.iter().map(column).collect();
+        let column = |(at, column): (usize, &ColumnSchema)| Column {
+            values: ColumnBuilder::new(&column.ty, rows),
+            given: NullBufferBuilder::new(rows),
+            filled: table.is_filled(at),
+        };
+        let columns = table.columns.iter().enumerate().map(column).collect();
         RowsBuilder { table: Arc::clone(table), reading, columns, rows: 0, bytes: 0 }
     }
 
     /// Adds the next row's value of column `at`; `None` means the row does not have the field.
     ///
     /// Every column is pushed once a row, in any order, before [`Self::end_row`].
+    #[inline]
     pub fn push(&mut self, at: usize, given: Option<Raw<'_>>) -> Result<()> {
-        let filled = self.table.is_filled(at);
+        if let Some(raw) = &given
+            && self.push_plain(at, raw)
+        {
+            return Ok(());
+        }
+        self.push_any(at, given)
+    }
+
+    /// The most frequent values of the most frequent types, of which nothing but a check is to be made; false where it
+    /// is another, or refused, and nothing was added.
+    #[inline]
+    fn push_plain(&mut self, at: usize, raw: &Raw<'_>) -> bool {
+        let ColumnSchema { ty, nullable, .. } = &self.table.columns[at];
+        let Column { values, given, filled } = &mut self.columns[at];
+        let mut weight = WEIGHT;
+        match (values, raw) {
+            (ColumnBuilder::Int(b), Raw::Int(value)) => b.append_value(*value),
+            (ColumnBuilder::Float(b), Raw::Float(value)) if value.is_finite() => b.append_value(*value),
+            (ColumnBuilder::Bool(b), Raw::Bool(value)) => b.append_value(*value),
+            (ColumnBuilder::Text(b), Raw::Text(text)) => match ty {
+                LogicalType::Text { max_length } if check_text(text, *max_length).is_ok() => {
+                    weight = text.len() + size_of::<i32>();
+                    b.append_value(text);
+                }
+                _ => return false,
+            },
+            (ColumnBuilder::Instant(b), Raw::Instant(us)) | (ColumnBuilder::WallTime(b), Raw::WallTime(us))
+                if check_range(*us).is_ok() =>
+            {
+                b.append_value(*us);
+            }
+            (values, Raw::Null) if *nullable && !*filled => values.append_null(),
+            _ => return false,
+        }
+        given.append_non_null();
+        self.bytes += weight;
+        true
+    }
+
+    fn push_any(&mut self, at: usize, given: Option<Raw<'_>>) -> Result<()> {
+        let filled = self.columns[at].filled;
         let given = given.filter(|raw| !(filled && matches!(raw, Raw::Null)));
         let present = given.is_some();
-        match given {
-            None => {
-                let default = self.table.columns[at].default.clone().unwrap_or(Value::Null);
-                self.columns[at].0.append(&default)?;
-            }
-            Some(raw) => self.accept(at, raw)?,
+        match (given, &self.table.columns[at].default) {
+            (None, None) => self.columns[at].values.append_null(),
+            (None, Some(default)) => self.columns[at].values.append(default)?,
+            (Some(raw), _) => self.accept(at, raw)?,
         }
-        self.columns[at].1.append(present);
+        self.columns[at].given.append(present);
         Ok(())
     }
 
     /// As [`Self::push`] for a row that does not have the field and whose default was made for it alone.
     pub fn push_default(&mut self, at: usize, default: Raw<'_>) -> Result<()> {
         self.accept(at, default)?;
-        self.columns[at].1.append(false);
+        self.columns[at].given.append(false);
         Ok(())
     }
 
@@ -62,7 +117,7 @@ impl RowsBuilder {
         };
         let value = value.map_err(|error| error.within(&column.name).within(&format!("[{}]", self.rows)))?;
         self.bytes += weight(&value);
-        self.columns[at].0.append(&value)
+        self.columns[at].values.append(&value)
     }
 
     pub fn end_row(&mut self) {
@@ -71,9 +126,9 @@ impl RowsBuilder {
 
     /// Ends a row whose column `at` was refused: it keeps its place and has no values from there on.
     pub fn spoil_row(&mut self, at: usize) {
-        for (values, given) in &mut self.columns[at..] {
-            values.append_null();
-            given.append(false);
+        for column in &mut self.columns[at..] {
+            column.values.append_null();
+            column.given.append_null();
         }
         self.end_row();
     }
@@ -90,11 +145,9 @@ impl RowsBuilder {
     pub fn finish(self) -> Result<Given> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         let mut present = Vec::with_capacity(self.columns.len());
-        for (values, given) in self.columns {
+        for Column { values, given, .. } in self.columns {
             arrays.push(values.finish());
-            let given = given.build();
-            let all = given.count_set_bits() == given.len();
-            present.push(if all { Presence::All } else { Presence::Rows(given) });
+            present.push(given.build().map_or(Presence::All, |given| Presence::Rows(given.into_inner())));
         }
         Given::new(&self.table, arrays, present, self.rows)
     }
@@ -106,7 +159,7 @@ fn weight(value: &Value<'_>) -> usize {
         Value::Text(text) | Value::Json(text) => text.len() + size_of::<i32>(),
         Value::Bytes(bytes) => bytes.len() + size_of::<i32>(),
         Value::List(items) => items.iter().map(weight).sum::<usize>() + size_of::<i32>(),
-        _ => size_of::<i128>(),
+        _ => WEIGHT,
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Kept {
 impl Kept {
     /// Some of the rows, by their place here.
     pub fn take(&self, rows: &[usize]) -> Result<Self> {
-        if rows.len() == self.numbers.len() {
+        if rows.iter().copied().eq(0..self.numbers.len()) {
             return Ok(self.clone());
         }
         Ok(Kept { given: self.given.take(rows)?, numbers: rows.iter().map(|&row| self.numbers[row]).collect() })
@@ -130,6 +130,7 @@ pub fn find_refused(rows: Range<usize>, check: impl Fn(Range<usize>) -> Result<(
 mod tests {
     use std::sync::Arc;
 
+    use arrow_array::cast::AsArray;
     use arrow_array::{ArrayRef, Int64Array, StringArray};
 
     use super::*;
@@ -159,6 +160,19 @@ mod tests {
             (13, ErrorKind::NulCharacter, Some("name")),
         ];
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn rows_are_taken_in_the_order_asked_for() {
+        let table = product(false);
+        let (kept, _) = sift(&table, &batch(vec![Some("a"), Some("b")], vec!["1", "2"]), READING, 3, false).unwrap();
+        for (rows, numbers) in [([0, 1], [3, 4]), ([1, 0], [4, 3]), ([1, 1], [4, 4])] {
+            let taken = kept.take(&rows).unwrap();
+            assert_eq!(taken.numbers, numbers);
+            let names = taken.given.batch.column_by_name("name").unwrap().as_string::<i32>().clone();
+            let of = |number| if number == 3 { "a" } else { "b" };
+            assert_eq!(names.iter().flatten().collect::<Vec<_>>(), numbers.map(of));
+        }
     }
 
     #[test]

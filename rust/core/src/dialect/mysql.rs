@@ -1,14 +1,25 @@
 //! MariaDB 10.11 and MySQL 8.
 
+mod explain;
+mod function;
+mod number;
+mod pattern;
+
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
-    ascii, decimal_text, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
+    PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
 };
 use crate::error::{Error, Result};
-use crate::filter::{Like, Pattern, Regex, Token};
+use crate::filter::{NumberTest, Pattern};
 use crate::schema::{ColumnSchema, TableSchema, hex};
-use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_item, render_time};
+use crate::types::{
+    FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_item, render_list, render_time,
+};
 use crate::value::Value;
+
+/// A character takes up to four bytes of `max_sort_length`, which sessions set to 16,384. Its default of 1,024 leaves rows
+/// in any order that differ further behind; fifteen sort keys must fit into `sort_buffer_size`, by default 2 MiB.
+const LONGEST_SORTED: usize = 4_000;
 
 #[derive(Clone, Debug)]
 pub struct Mysql {
@@ -24,30 +35,9 @@ pub struct Mysql {
 }
 
 impl Mysql {
-    /// Undoes every flag that the server may set for all patterns (`default_regex_flags`), and lets `.` match newlines.
-    const fn flags(&self) -> &'static str {
-        // U swaps greedy and lazy in PCRE; MySQL's ICU does not know it.
-        if self.mariadb { "(?s-imxU)" } else { "(?s-imx)" }
-    }
-
-    /// The pattern as a regular expression: LOWER and the collations without case fold letters beyond ASCII.
-    ///
-    /// What stands between two runs is looked for once (`(?>…)`): its earliest place is never worse than another, and
-    /// an engine that tried them all would take time with a power of the number of runs.
-    fn folded(&self, like: &Like) -> String {
-        let parts: Vec<&[Token]> = like.tokens().split(|token| *token == Token::AnyRun).collect();
-        let mut text = format!("{}\\A", self.flags());
-        for (at, part) in parts.iter().enumerate() {
-            let (before, behind) = match at {
-                0 => ("", ""),
-                _ if at + 1 < parts.len() => ("(?>.*?", ")"),
-                _ => (".*", ""),
-            };
-            text.push_str(before);
-            part.iter().for_each(|token| push_folded(*token, &mut text));
-            text.push_str(behind);
-        }
-        text + "\\z"
+    /// The collation of our columns.
+    const fn collation(&self) -> &'static str {
+        if self.mariadb { "utf8mb4_nopad_bin" } else { "utf8mb4_0900_bin" }
     }
 
     /// Many items are compared with a table of the list's. MariaDB makes it of their own text, MySQL would write
@@ -55,30 +45,12 @@ impl Mysql {
     const fn has_by_table(&self, items: usize) -> bool {
         self.mariadb && items > 1
     }
-
-    /// From the start of the text: PCRE counts its steps, and gives up with a warning, for each place it begins at.
-    /// Without that a hopeless search takes time with the square of the text, and no KILL ends it.
-    fn searched(&self, regex: &Regex) -> String {
-        let start = if regex.is_anchored() { "" } else { "\\A.*?" };
-        format!("{}{start}(?:{})", self.flags(), regex.render("\\A", "\\z"))
-    }
 }
 
 /// Whether JSON writes the items of a list without quotes.
 fn is_bare(list: &LogicalType) -> bool {
     use LogicalType::{Bool, Duration, Float, Int, List};
     matches!(list, List { item } if matches!(**item, Bool | Int | Float | Duration))
-}
-
-fn push_folded(token: Token, text: &mut String) {
-    match token {
-        Token::Char(c) if c.is_ascii_alphabetic() => {
-            text.extend(['[', c.to_ascii_lowercase(), c.to_ascii_uppercase(), ']'])
-        }
-        Token::Char(c) if c.is_ascii_punctuation() => text.extend(['\\', c]),
-        Token::Char(c) => text.push(c),
-        Token::AnyOne | Token::AnyRun => text.push('.'),
-    }
 }
 
 impl Dialect for Mysql {
@@ -134,19 +106,52 @@ impl Dialect for Mysql {
         })
     }
 
-    fn pattern(&self, pattern: &Pattern) -> String {
-        match pattern {
-            Pattern::Like(like) if like.folds_ascii() => self.folded(like),
+    fn pattern(&self, pattern: &Pattern) -> Vec<String> {
+        vec![match pattern {
+            Pattern::Like(like) if like.folds() => self.folded(like),
             Pattern::Like(like) => like.render_escaped(),
             Pattern::Regex(regex) => self.searched(regex),
+        }]
+    }
+
+    fn matches(&self, pattern: &Pattern, column: &str, operands: &[String]) -> String {
+        match pattern {
+            Pattern::Like(like) if !like.folds() => format!("{column} LIKE {}", operands.concat()),
+            _ => format!("{column} REGEXP {}", operands.concat()),
         }
     }
 
-    fn matches(&self, pattern: &Pattern, column: &str, operand: &str) -> String {
-        match pattern {
-            Pattern::Like(like) if !like.folds_ascii() => format!("{column} LIKE {operand}"),
-            _ => format!("{column} REGEXP {operand}"),
+    fn null_safe_equal(&self) -> &'static str {
+        "<=>"
+    }
+
+    /// A list in a statement that writes is looked through for each row of the table: such a list is refused instead.
+    fn in_json(&self, list: &LongList<'_>) -> Result<Option<(String, String)>> {
+        let LongList { column, ty, values, placeholder, changes } = list;
+        if *changes {
+            return Ok(None);
         }
+        let text = format!("longtext COLLATE {}", self.collation());
+        let (path, value) = match ty {
+            LogicalType::Bytes | LogicalType::Uuid => (text, "UNHEX(REPLACE(dataflow_value, '-', ''))"),
+            // The text of an instant ends with its zone.
+            LogicalType::Instant | LogicalType::WallTime => (text, "CAST(LEFT(dataflow_value, 26) AS datetime(6))"),
+            LogicalType::Text { .. } | LogicalType::Choice { .. } | LogicalType::Json => (text, "dataflow_value"),
+            ty => (self.reported_type(ty), "dataflow_value"),
+        };
+        let condition = format!(
+            "{column} IN (SELECT {value} FROM JSON_TABLE({placeholder}, '$[*]' COLUMNS (dataflow_value {path} \
+             PATH '$')) AS dataflow_values)"
+        );
+        let texts = match ty {
+            LogicalType::Json => render_list(&LogicalType::Text { max_length: None }, &as_texts(values))?,
+            ty => render_list(ty, values)?,
+        };
+        Ok(Some((condition, texts)))
+    }
+
+    fn list_size(&self, column: &str) -> String {
+        format!("JSON_LENGTH({column})")
     }
 
     fn has_operands(&self, ty: &LogicalType, values: &[Value<'static>]) -> Result<Vec<(LogicalType, Value<'static>)>> {
@@ -184,8 +189,32 @@ impl Dialect for Mysql {
         format!("JSON_EXTRACT({column}, {})", path.concat())
     }
 
-    fn json_is_object(&self, value: &str) -> String {
-        format!("JSON_TYPE({value}) = 'OBJECT'")
+    fn json_is(&self, value: &str, kind: JsonKind) -> String {
+        let name = match kind {
+            JsonKind::Object => "OBJECT",
+            JsonKind::List => "ARRAY",
+            JsonKind::Text => "STRING",
+        };
+        format!("JSON_TYPE({value}) = '{name}'")
+    }
+
+    /// JSON functions give a collation that ignores blanks at the end.
+    fn json_text(&self, value: &str) -> String {
+        format!("JSON_UNQUOTE({value}) COLLATE {}", self.collation())
+    }
+
+    fn json_size(&self, value: &str) -> String {
+        format!("JSON_LENGTH({value})")
+    }
+
+    fn json_number(&self, test: &NumberTest) -> Vec<Piece> {
+        self.number(test)
+    }
+
+    fn items(&self, value: &str, _is_json: bool, number: usize) -> (String, String) {
+        let item = format!("dataflow_item{number}");
+        let rows = format!("JSON_TABLE({value}, '$[*]' COLUMNS ({item} json PATH '$')) AS dataflow_items{number}");
+        (rows, item)
     }
 
     /// MariaDB's JSON is text, and ours is canonical but for the blanks that JSON_EXTRACT puts in. CONCAT makes it
@@ -198,8 +227,38 @@ impl Dialect for Mysql {
         format!("({})", found.join(" OR "))
     }
 
+    /// Bits have no sign here.
+    fn bits(&self, expression: &str) -> String {
+        format!("CAST({expression} AS SIGNED)")
+    }
+
+    /// As text: MariaDB's functions on JSON write a list anew, in another form.
+    fn appended(&self, column: &str, operands: &[String]) -> String {
+        let [inner, list] = [0, 1].map(|at| operands.get(at).map_or("", String::as_str));
+        format!(
+            "CASE WHEN JSON_LENGTH({column}) > 0 THEN CONCAT(LEFT({column}, CHAR_LENGTH({column}) - 1), ',', {inner}, ']') \
+             ELSE {list} END"
+        )
+    }
+
+    fn seeks_by_rows(&self) -> bool {
+        false
+    }
+
+    fn explain(&self) -> Option<&'static str> {
+        Some("EXPLAIN FORMAT=JSON ")
+    }
+
+    fn expected_rows(&self, plan: &str) -> Option<i64> {
+        explain::expected_rows(plan)
+    }
+
     fn null_is_smallest(&self, _descending: bool) -> &'static str {
         ""
+    }
+
+    fn longest_sorted(&self) -> Option<usize> {
+        Some(LONGEST_SORTED)
     }
 
     fn column_type(&self, ty: &LogicalType) -> String {
@@ -300,6 +359,10 @@ impl Dialect for Mysql {
         format!("INSERT INTO {name} (`key`, `value`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `value` = VALUES(`value`)")
     }
 
+    fn add_meta(&self, name: &str) -> String {
+        format!("INSERT INTO {name} (`key`, `value`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `key` = `key`")
+    }
+
     fn create_namespace(&self, namespace: &str) -> Option<String> {
         Some(format!("CREATE DATABASE {}", self.quote(namespace)))
     }
@@ -353,6 +416,13 @@ impl Dialect for Mysql {
         told <= 2 * rows && told.is_multiple_of(2)
     }
 
+    fn differs(&self, ty: &LogicalType, left: &str, right: &str) -> String {
+        match ty.is_text() {
+            true => format!("NOT (CAST({left} AS BINARY) <=> CAST({right} AS BINARY))"),
+            false => format!("NOT ({left} <=> {right})"),
+        }
+    }
+
     fn row_list(&self, rows: &[String]) -> String {
         format!("({})", rows.join(", "))
     }
@@ -363,6 +433,19 @@ impl Dialect for Mysql {
              WHERE table_schema = '{}' AND table_name = ? ORDER BY ordinal_position",
             self.catalogue_name(namespace)
         )
+    }
+
+    fn obstacles_query(&self, table: &TableSchema) -> Option<String> {
+        let (schema, name) = (self.catalogue_name(table.namespace.as_deref()), quote_text(&self.table_name(table)));
+        Some(format!(
+            "SELECT (SELECT count(*) FROM information_schema.triggers WHERE event_object_schema = '{schema}' \
+             AND event_object_table = {name} AND event_manipulation = 'INSERT'), \
+             (SELECT count(*) FROM information_schema.statistics s LEFT JOIN information_schema.columns c \
+             ON c.table_schema = s.table_schema AND c.table_name = s.table_name AND c.column_name = s.column_name \
+             WHERE s.table_schema = '{schema}' AND s.table_name = {name} AND s.non_unique = 0 \
+             AND (s.index_name <> 'PRIMARY' OR s.sub_part IS NOT NULL OR c.collation_name <> '{}'))",
+            self.collation()
+        ))
     }
 
     fn unique_query(&self, namespace: Option<&str>) -> String {

@@ -1,12 +1,14 @@
 //! PostgreSQL 15 and newer.
 
+mod function;
+
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
-    ascii, decimal_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
+    PutForm, RowsForm, SchemaLock, ascii, decimal_text,
 };
 use crate::error::{Error, Result};
-use crate::filter::{JsonKey, Pattern};
-use crate::schema::{ColumnSchema, hex};
+use crate::filter::{Anchors, JsonKey, Like, NumberTest, Pattern, Token, variants};
+use crate::schema::{ColumnSchema, TableSchema, hex};
 use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_time};
 use crate::value::Value;
 
@@ -74,21 +76,39 @@ impl Dialect for Postgres {
         Ok(format!("{}::{}", quote_text(&text), self.reported_type(ty)))
     }
 
-    fn pattern(&self, pattern: &Pattern) -> String {
+    /// LIKE without case is told the other forms of its letters: what ILIKE folds depends on collation and version.
+    fn pattern(&self, pattern: &Pattern) -> Vec<String> {
         match pattern {
-            Pattern::Like(like) => like.render_escaped(),
-            // Without a newline flag both anchors are the ends of the whole text.
-            Pattern::Regex(regex) => regex.render("^", "$"),
+            Pattern::Like(like) if like.folds() => {
+                let (from, to) = other_forms(like);
+                vec![from, to, like.render_escaped()]
+            }
+            Pattern::Like(like) => vec![like.render_escaped()],
+            // Without a newline flag both anchors are the ends of the whole text; `w` makes them those of lines.
+            Pattern::Regex(regex) if regex.has_lines() => vec![format!("(?w){}", regex.render(&LINES))],
+            Pattern::Regex(regex) => vec![regex.render(&WHOLE)],
         }
     }
 
-    fn matches(&self, pattern: &Pattern, column: &str, operand: &str) -> String {
-        match pattern {
-            Pattern::Like(like) if !like.folds_ascii() => format!("{column} LIKE {operand}"),
-            // ILIKE folds what the collation folds: "C" knows ASCII only.
-            Pattern::Like(_) => format!("{column} COLLATE \"C\" ILIKE {operand}"),
-            Pattern::Regex(_) => format!("{column} ~ {operand}"),
+    fn matches(&self, pattern: &Pattern, column: &str, operands: &[String]) -> String {
+        match (pattern, operands) {
+            (Pattern::Like(_), [from, to, pattern]) => format!("translate({column}, {from}, {to}) LIKE {pattern}"),
+            (Pattern::Like(_), operands) => format!("{column} LIKE {}", operands.concat()),
+            (Pattern::Regex(_), operands) => format!("{column} ~ {}", operands.concat()),
         }
+    }
+
+    fn null_safe_equal(&self) -> &'static str {
+        "IS NOT DISTINCT FROM"
+    }
+
+    /// Lists are arrays.
+    fn in_json(&self, _list: &LongList<'_>) -> Result<Option<(String, String)>> {
+        Ok(None)
+    }
+
+    fn list_size(&self, column: &str) -> String {
+        format!("cardinality({column})")
     }
 
     fn has_any(&self, _ty: &LogicalType, column: &str, operands: &[String]) -> String {
@@ -105,8 +125,71 @@ impl Dialect for Postgres {
         format!("({column}{})", keys.concat())
     }
 
-    fn json_is_object(&self, value: &str) -> String {
-        format!("jsonb_typeof({value}) = 'object'")
+    fn json_is(&self, value: &str, kind: JsonKind) -> String {
+        let name = match kind {
+            JsonKind::Object => "object",
+            JsonKind::List => "array",
+            JsonKind::Text => "string",
+        };
+        format!("jsonb_typeof({value}) = '{name}'")
+    }
+
+    fn json_text(&self, value: &str) -> String {
+        format!("({value} #>> '{{}}') COLLATE \"C\"")
+    }
+
+    /// Other values than lists have no length, and conditions are evaluated in no certain order.
+    fn json_size(&self, value: &str) -> String {
+        format!("jsonb_array_length({})", list_or_none(value))
+    }
+
+    /// Numbers of jsonb are exact.
+    fn json_number(&self, test: &NumberTest) -> Vec<Piece> {
+        let number = Piece::Operand(LogicalType::Json, Value::Json(test.number.clone().into()));
+        vec![
+            Piece::Sql("(jsonb_typeof(".to_owned()),
+            Piece::Value,
+            Piece::Sql(") = 'number' AND ".to_owned()),
+            Piece::Value,
+            Piece::Sql(format!(" {} ", test.comparison.sql())),
+            number,
+            Piece::Sql(")".to_owned()),
+        ]
+    }
+
+    fn items(&self, value: &str, is_json: bool, number: usize) -> (String, String) {
+        let rows = match is_json {
+            true => format!("jsonb_array_elements({})", list_or_none(value)),
+            false => format!("unnest({value})"),
+        };
+        let item = format!("dataflow_item{number}");
+        (format!("{rows} AS dataflow_items{number} ({item})"), item)
+    }
+
+    fn append_operands(
+        &self,
+        ty: &LogicalType,
+        items: &[Value<'static>],
+    ) -> Result<Vec<(LogicalType, Value<'static>)>> {
+        Ok(vec![(ty.clone(), Value::List(items.to_vec()))])
+    }
+
+    fn appended(&self, column: &str, operands: &[String]) -> String {
+        format!("array_cat(coalesce({column}, '{{}}'), {})", operands.concat())
+    }
+
+    fn has_cursors(&self) -> bool {
+        true
+    }
+
+    fn explain(&self) -> Option<&'static str> {
+        Some("EXPLAIN ")
+    }
+
+    /// The first line is that of the whole: `Seq Scan on product  (cost=0.00..1.05 rows=5 width=4)`.
+    fn expected_rows(&self, plan: &str) -> Option<i64> {
+        let (_, rest) = plan.rsplit_once(" rows=")?;
+        rest.split_once(' ')?.0.parse().ok()
     }
 
     fn null_is_smallest(&self, descending: bool) -> &'static str {
@@ -211,6 +294,32 @@ impl Dialect for Postgres {
         Some(["SET LOCAL lock_timeout = '30s'", "SET LOCAL lock_timeout = DEFAULT"])
     }
 
+    fn lock_table(&self, table: &str) -> Option<String> {
+        Some(format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+    }
+
+    /// Not those that something refers to by name: a foreign key, a view, the order of CLUSTER, a replica, a comment; nor
+    /// those with settings that their definition does not show.
+    fn droppable_query(&self) -> Option<&'static str> {
+        Some(
+            "SELECT CASE WHEN c.oid IS NULL THEN format('DROP INDEX %I.%I', n.nspname, r.relname) \
+             ELSE format('ALTER TABLE %I.%I DROP CONSTRAINT %I', n.nspname, t.relname, c.conname) END, \
+             CASE WHEN c.oid IS NULL THEN pg_get_indexdef(i.indexrelid) \
+             ELSE format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, t.relname, c.conname, pg_get_constraintdef(c.oid)) END \
+             FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class r ON r.oid = i.indexrelid \
+             JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
+             LEFT JOIN pg_catalog.pg_constraint c \
+             ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x') \
+             WHERE i.indrelid = $1::regclass AND $2 = t.relname AND t.relkind = 'r' AND i.indisvalid \
+             AND NOT i.indisclustered AND NOT i.indisreplident AND r.reltablespace = 0 AND r.reloptions IS NULL \
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid) \
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_description d WHERE d.objoid IN (i.indexrelid, c.oid)) \
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.refobjid IN (i.indexrelid, c.oid) \
+             AND d.refclassid IN ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_constraint'::regclass) AND d.deptype = 'n') \
+             ORDER BY i.indexrelid",
+        )
+    }
+
     fn lock_rows(&self) -> &'static str {
         " FOR UPDATE"
     }
@@ -225,6 +334,15 @@ impl Dialect for Postgres {
         PutForm::FromRows
     }
 
+    fn differs(&self, ty: &LogicalType, left: &str, right: &str) -> String {
+        let bytes = if ty.is_text() { "::text COLLATE \"C\"" } else { "" };
+        format!("{left}{bytes} IS DISTINCT FROM {right}")
+    }
+
+    fn decides_rows(&self) -> bool {
+        true
+    }
+
     fn columns_query(&self, namespace: Option<&str>) -> String {
         format!(
             "SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), (NOT a.attnotnull)::int::int8 FROM pg_catalog.pg_attribute a \
@@ -232,6 +350,19 @@ impl Dialect for Postgres {
              WHERE n.nspname = '{}' AND c.relname = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
             namespace.unwrap_or(&self.schema).replace('\'', "''")
         )
+    }
+
+    /// Of the bits, 1 is a row, 2 before, 4 insert and 16 update.
+    fn obstacles_query(&self, table: &TableSchema) -> Option<String> {
+        let quote = |text: &str| text.replace('\'', "''");
+        Some(format!(
+            "SELECT count(*), 0::int8 FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE n.nspname = '{}' AND c.relname = '{}' AND NOT g.tgisinternal AND g.tgenabled <> 'D' \
+             AND g.tgtype & 3 = 3 AND g.tgtype & 20 <> 0",
+            quote(table.namespace.as_deref().unwrap_or(&self.schema)),
+            quote(&self.table_name(table))
+        ))
     }
 
     fn unique_query(&self, namespace: Option<&str>) -> String {
@@ -246,6 +377,22 @@ impl Dialect for Postgres {
             namespace.unwrap_or(&self.schema).replace('\'', "''")
         )
     }
+}
+
+const WHOLE: Anchors = Anchors { start: "^", end: "$", line_start: "^", line_end: "$" };
+const LINES: Anchors = Anchors { start: "\\A", end: "\\Z", line_start: "^", line_end: "$" };
+
+/// The characters that are other forms of the pattern's, and for each the one that the pattern has.
+fn other_forms(like: &Like) -> (String, String) {
+    let mut chars: Vec<char> = like.tokens().iter().filter_map(Token::char).collect();
+    chars.sort_unstable();
+    chars.dedup();
+    let others = chars.into_iter().flat_map(|c| variants(c).into_iter().map(move |other| (other, c)));
+    others.filter(|(other, c)| other != c).unzip()
+}
+
+fn list_or_none(value: &str) -> String {
+    format!("CASE WHEN jsonb_typeof({value}) = 'array' THEN {value} END")
 }
 
 fn literals(texts: &[Box<str>]) -> String {

@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use arrow_array::RecordBatch;
 
 use super::RowsForm;
+use super::condition::Place;
 use super::statement::Writer;
 use crate::batch::cell;
 use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::plan::{Selection, staged_key};
+use crate::plan::{Order, Seek, Selection, staged_key};
 use crate::schema::{TENANT_COLUMN, TableSchema};
 use crate::types::LogicalType;
 use crate::value::Value;
 
 impl Writer<'_> {
-    /// `WHERE` with the tenant first, or nothing where every row is meant.
-    pub(super) fn conditions(&mut self, table: &TableSchema, selection: &Selection) -> Result<()> {
+    /// `WHERE` with the tenant first, or nothing where every row is meant; returns what comes before one more condition.
+    pub(super) fn conditions(&mut self, table: &TableSchema, selection: &Selection) -> Result<&'static str> {
         let mut word = " WHERE ";
         if let Some(tenant) = self.tenant {
             let ty = LogicalType::Text { max_length: None };
@@ -32,11 +33,13 @@ impl Writer<'_> {
             Selection::Matching(filter) if *filter == Filter::And(Vec::new()) => {}
             Selection::Matching(filter) => {
                 self.sql.push_str(word);
-                self.filter(table, filter)?;
+                self.filter(Place::Table(table), filter)?;
+                word = " AND ";
             }
             Selection::Keyed { columns, keys } => {
                 self.sql.push_str(word);
                 self.keyed(table, columns, keys)?;
+                word = " AND ";
             }
             Selection::Staged { columns } => {
                 for (at, name) in table.names(columns).into_iter().enumerate() {
@@ -46,6 +49,30 @@ impl Writer<'_> {
                 }
             }
         }
+        Ok(word)
+    }
+
+    /// The rows from a place in an order on.
+    ///
+    /// As a comparison of whole rows where the database seeks in an index by that and it means the same: in one
+    /// direction, and without nulls.
+    pub(super) fn seek(&mut self, table: &TableSchema, order: &[Order], seek: &Seek) -> Result<()> {
+        let one_way = order.windows(2).all(|pair| pair[0].descending == pair[1].descending);
+        let nullable = order.iter().any(|order| table.columns[order.column].nullable);
+        if !self.dialect.seeks_by_rows() || !one_way || nullable || order.len() < 2 {
+            return self.filter(Place::Table(table), &seek.filter(table, order)?);
+        }
+        let sign = match (order[0].descending, seek.inclusive) {
+            (false, false) => ">",
+            (false, true) => ">=",
+            (true, false) => "<",
+            (true, true) => "<=",
+        };
+        let names: Vec<_> = order.iter().map(|order| self.dialect.quote(&table.columns[order.column].name)).collect();
+        let values = order.iter().zip(&seek.values);
+        let values: Vec<_> =
+            values.map(|(order, value)| self.placeholder(&table.columns[order.column].ty, value.clone())).collect();
+        let _ = write!(self.sql, "({}) {sign} ({})", names.join(", "), values.join(", "));
         Ok(())
     }
 

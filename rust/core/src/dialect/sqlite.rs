@@ -1,25 +1,43 @@
 //! SQLite, the embedded default. Tables are STRICT: without it text goes into INTEGER columns.
 
+pub mod calculation;
+mod function;
+
 use std::fmt::Write as _;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, PartialIndex, PutForm, RowsForm, SchemaLock,
-    ascii, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
+    PutForm, RowsForm, SchemaLock, as_texts, ascii, list_text,
 };
 use crate::error::Result;
-use crate::filter::Pattern;
+use crate::filter::{NumberTest, Pattern};
 use crate::schema::{ColumnSchema, KeySource, TableSchema, hex};
-use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_time};
+use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_list, render_time};
 use crate::value::Value;
 
 /// Our own SQL function `dataflow_regexp(pattern, text)`, which every connection of ours has.
 pub const REGEXP_FUNCTION: &str = "dataflow_regexp";
+/// Our own SQL function `dataflow_like(pattern, text)`, without case.
+pub const LIKE_FUNCTION: &str = "dataflow_like";
+/// Our own SQL function `dataflow_json_number(comparison, value)` on a value in JSON; SQLite's numbers are floats.
+pub const NUMBER_FUNCTION: &str = "dataflow_json_number";
 /// Our own SQL function `dataflow_has_any(items, list)` on lists in JSON; a subquery on `json_each` may not stand in a
 /// check, and reads numbers as floats.
 pub const HAS_ANY_FUNCTION: &str = "dataflow_has_any";
+/// Our own SQL function `dataflow_arithmetic(sign, number, operand, digits)`: a sum of two ints becomes a float where it
+/// is too large, and decimals are bytes. The last argument is how many digits a decimal has, and 0 for an int.
+pub const ARITHMETIC_FUNCTION: &str = "dataflow_arithmetic";
 
 #[derive(Clone, Debug)]
 pub struct Sqlite;
+
+fn arithmetic(sign: char, ty: &LogicalType, column: &str, operand: &str) -> String {
+    let digits = match ty {
+        LogicalType::Decimal { precision, .. } => *precision,
+        _ => 0,
+    };
+    format!("{ARITHMETIC_FUNCTION}('{sign}', {column}, {operand}, {digits})")
+}
 
 impl Dialect for Sqlite {
     fn name(&self) -> &'static str {
@@ -69,24 +87,48 @@ impl Dialect for Sqlite {
         })
     }
 
-    fn pattern(&self, pattern: &Pattern) -> String {
-        match pattern {
-            Pattern::Like(like) if like.folds_ascii() => like.render_escaped(),
+    fn pattern(&self, pattern: &Pattern) -> Vec<String> {
+        vec![match pattern {
+            Pattern::Like(like) if like.folds() => like.render_escaped(),
             Pattern::Like(like) => like.render("?", "*", |text, c| match c {
                 '*' | '?' | '[' => text.extend(['[', c, ']']),
                 c => text.push(c),
             }),
             Pattern::Regex(regex) => regex.source().to_owned(),
-        }
+        }]
     }
 
     /// GLOB is exact where LIKE folds ASCII letters, and no others.
-    fn matches(&self, pattern: &Pattern, column: &str, operand: &str) -> String {
+    fn matches(&self, pattern: &Pattern, column: &str, operands: &[String]) -> String {
+        let operand = operands.concat();
         match pattern {
-            Pattern::Like(like) if like.folds_ascii() => format!("{column} LIKE {operand} ESCAPE '\\'"),
+            Pattern::Like(like) if like.folds() => format!("{LIKE_FUNCTION}({operand}, {column})"),
             Pattern::Like(_) => format!("{column} GLOB {operand}"),
             Pattern::Regex(_) => format!("{REGEXP_FUNCTION}({operand}, {column})"),
         }
+    }
+
+    fn null_safe_equal(&self) -> &'static str {
+        "IS"
+    }
+
+    fn in_json(&self, list: &LongList<'_>) -> Result<Option<(String, String)>> {
+        let LongList { column, ty, values, placeholder, .. } = list;
+        let value = match ty {
+            LogicalType::Bytes | LogicalType::Uuid | LogicalType::Decimal { .. } => "unhex(value, '-')",
+            _ => "value",
+        };
+        let text = LogicalType::Text { max_length: None };
+        let list = match ty {
+            LogicalType::Json => render_list(&text, &as_texts(values))?,
+            LogicalType::Decimal { .. } => render_list(&text, &values.iter().map(encoded).collect::<Vec<_>>())?,
+            ty => render_list(ty, values)?,
+        };
+        Ok(Some((format!("{column} IN (SELECT {value} FROM json_each({placeholder}))"), list)))
+    }
+
+    fn list_size(&self, column: &str) -> String {
+        format!("json_array_length({column})")
     }
 
     fn has_any(&self, _ty: &LogicalType, column: &str, operands: &[String]) -> String {
@@ -97,8 +139,54 @@ impl Dialect for Sqlite {
         format!("({column} -> {})", path.concat())
     }
 
-    fn json_is_object(&self, value: &str) -> String {
-        format!("json_type({value}) = 'object'")
+    fn json_is(&self, value: &str, kind: JsonKind) -> String {
+        let name = match kind {
+            JsonKind::Object => "object",
+            JsonKind::List => "array",
+            JsonKind::Text => "text",
+        };
+        format!("json_type({value}) = '{name}'")
+    }
+
+    fn json_text(&self, value: &str) -> String {
+        format!("({value} ->> '$')")
+    }
+
+    fn json_size(&self, value: &str) -> String {
+        format!("json_array_length({value})")
+    }
+
+    fn json_number(&self, test: &NumberTest) -> Vec<Piece> {
+        let source = Value::Text(test.source().into());
+        vec![
+            Piece::Sql(format!("{NUMBER_FUNCTION}(")),
+            Piece::Operand(LogicalType::Text { max_length: None }, source),
+            Piece::Sql(", ".to_owned()),
+            Piece::Value,
+            Piece::Sql(")".to_owned()),
+        ]
+    }
+
+    fn items(&self, value: &str, _is_json: bool, number: usize) -> (String, String) {
+        let rows = format!("dataflow_items{number}");
+        (format!("json_each({value}) AS {rows}"), format!("({value} -> {rows}.key)"))
+    }
+
+    fn plus(&self, ty: &LogicalType, column: &str, amount: &str) -> String {
+        arithmetic('+', ty, column, amount)
+    }
+
+    fn times(&self, ty: &LogicalType, column: &str, factor: &str) -> String {
+        arithmetic('*', ty, column, factor)
+    }
+
+    /// As text: SQLite's functions on JSON read large numbers as floats.
+    fn appended(&self, column: &str, operands: &[String]) -> String {
+        let [inner, list] = [0, 1].map(|at| operands.get(at).map_or("", String::as_str));
+        format!(
+            "CASE WHEN json_array_length({column}) > 0 THEN substr({column}, 1, length({column}) - 1) || ',' || {inner} \
+             || ']' ELSE {list} END"
+        )
     }
 
     fn null_is_smallest(&self, _descending: bool) -> &'static str {
@@ -228,6 +316,14 @@ impl Dialect for Sqlite {
         ForeignKeys::Inside
     }
 
+    /// Not those of a table's own definition, which have no text.
+    fn droppable_query(&self) -> Option<&'static str> {
+        Some(
+            "SELECT 'DROP INDEX main.\"' || replace(name, '\"', '\"\"') || '\"', sql FROM main.sqlite_schema \
+             WHERE type = 'index' AND ?1 <> '' AND tbl_name = ?2 AND sql IS NOT NULL ORDER BY rowid",
+        )
+    }
+
     /// A writer holds the whole file.
     fn lock_rows(&self) -> &'static str {
         ""
@@ -272,6 +368,14 @@ fn exact_product(value: f64) -> String {
         powers -= step;
     }
     text + ")"
+}
+
+/// A decimal's bytes as hexadecimal digits.
+fn encoded(value: &Value<'static>) -> Value<'static> {
+    match value {
+        Value::Decimal(digits) => Value::Text(hex(&encode_decimal(*digits)).into()),
+        other => other.clone(),
+    }
 }
 
 /// A decimal's digits as 16 bytes whose order is the order of the numbers: big-endian with the sign bit flipped.

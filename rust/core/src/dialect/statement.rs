@@ -17,6 +17,9 @@ use crate::value::Value;
 /// Bytes of a node's name in a comment: as many as PostgreSQL keeps of a name.
 const NODE_BYTES: usize = 63;
 
+/// The column of a read with its total, the last one.
+pub const TOTAL: &str = "dataflow_total";
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Param {
     pub ty: LogicalType,
@@ -74,13 +77,36 @@ impl Statement {
         self
     }
 
-    /// The query of a read or count.
+    /// The query of a read, a count or a pipeline.
     pub fn query(dialect: &dyn Dialect, scoped: &ScopedPlan) -> Result<Self> {
         match scoped.plan() {
             Plan::Read(read) => Writer::new(dialect, scoped).read(read),
             Plan::Count { table, selection, lock, .. } => Writer::new(dialect, scoped).count(table, selection, *lock),
+            Plan::Aggregate { table, pipeline, .. } => Writer::new(dialect, scoped).pipeline(table, pipeline),
             _ => Err(Error::internal("a write is no query")),
         }
+    }
+}
+
+impl Statement {
+    /// Opens a cursor over a query, inside a transaction.
+    pub fn declare(&self, cursor: &str) -> Self {
+        let sql = format!("DECLARE {cursor} NO SCROLL CURSOR FOR {}", self.sql);
+        Statement { sql, returns: Vec::new(), tenant: None, ..self.clone() }
+    }
+
+    /// The next rows of a cursor over a query.
+    pub fn fetch(&self, cursor: &str, rows: u64) -> Self {
+        Statement { sql: format!("FETCH FORWARD {rows} FROM {cursor}"), params: Vec::new(), ..self.clone() }
+    }
+
+    /// The query of a read that tells how many rows the database expects, instead of the rows; None where it does not.
+    pub fn estimate(dialect: &dyn Dialect, scoped: &ScopedPlan) -> Result<Option<Self>> {
+        let Some(explain) = dialect.explain() else { return Ok(None) };
+        let query = Statement::query(dialect, scoped)?;
+        let returns =
+            vec![Returned { name: "plan".to_owned(), ty: LogicalType::Text { max_length: None }, nullable: false }];
+        Ok(Some(Statement { sql: format!("{explain}{}", query.sql), returns, tenant: None, ..query }))
     }
 }
 
@@ -93,12 +119,23 @@ pub(super) struct Writer<'a> {
     pub params: Vec<Param>,
     /// Values are written into the text: `params` stays empty.
     pub literals: bool,
+    /// The statement writes rows.
+    pub changes: bool,
+    /// Lists whose items are asked for one by one, so far.
+    pub items: usize,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(dialect: &'a dyn Dialect, scoped: &'a ScopedPlan) -> Self {
-        let sql = comment(scoped);
-        Writer { dialect, tenant: scoped.tenant(), live: scoped.live(), sql, params: Vec::new(), literals: false }
+        let (tenant, live) = (scoped.tenant(), scoped.live());
+        let changes = !matches!(scoped.plan(), Plan::Read(_) | Plan::Count { .. } | Plan::Aggregate { .. });
+        Writer { tenant, live, sql: comment(scoped), literals: false, changes, ..Writer::of_text(dialect) }
+    }
+
+    /// For text of its own, without parameters.
+    pub fn of_text(dialect: &'a dyn Dialect) -> Self {
+        let (sql, params) = (String::new(), Vec::new());
+        Writer { dialect, tenant: None, live: None, sql, params, literals: true, changes: false, items: 0 }
     }
 
     /// A tenant's rows come with their tenant in front, which the read funnel compares and removes.
@@ -107,26 +144,43 @@ impl<'a> Writer<'a> {
         let tenant = table.multi_tenant.then(super::tenant_column);
         let columns: Vec<usize> = read.columns.clone().unwrap_or_else(|| (0..table.columns.len()).collect());
         let columns = tenant.into_iter().chain(columns.into_iter().map(|at| table.columns[at].clone()));
-        let returns: Vec<Returned> =
+        let mut returns: Vec<Returned> =
             columns.map(|column| Returned { name: column.name, ty: column.ty, nullable: column.nullable }).collect();
         let names: Vec<_> = returns.iter().map(|column| self.dialect.quote(&column.name)).collect();
-        let _ = write!(self.sql, "SELECT {} FROM ", names.join(", "));
+        let names = names.join(", ");
+        let _ = write!(self.sql, "SELECT {}{names}", if read.distinct { "DISTINCT " } else { "" });
+        if read.total {
+            self.total(read, &names)?;
+            returns.push(Returned { name: TOTAL.to_owned(), ty: LogicalType::Int, nullable: false });
+        }
+        self.sql.push_str(" FROM ");
         if let Selection::Staged { .. } = read.selection {
             // The keys first, whatever the optimiser thinks: it would lock every row that it looks at.
             let _ = write!(self.sql, "{} STRAIGHT_JOIN ", self.dialect.qualified(STAGING));
         }
         self.sql.push_str(&self.dialect.qualified_table(table));
-        self.conditions(table, &read.selection)?;
-        self.order(table, &read.order);
-        match (read.limit, read.offset) {
-            (Some(limit), 0) => drop(write!(self.sql, " LIMIT {limit}")),
-            (Some(limit), offset) => drop(write!(self.sql, " LIMIT {limit} OFFSET {offset}")),
-            (None, 0) => {}
-            // Neither MariaDB nor SQLite takes an offset alone.
-            (None, offset) => drop(write!(self.sql, " LIMIT {} OFFSET {offset}", i64::MAX)),
+        let word = self.conditions(table, &read.selection)?;
+        if let Some(seek) = &read.seek {
+            self.sql.push_str(word);
+            self.seek(table, &read.order, seek)?;
         }
+        self.order(table, &read.order);
+        self.cut(read.limit, read.offset);
         self.sql.push_str(if read.lock { self.dialect.lock_rows() } else { "" });
         Ok(self.finish(returns))
+    }
+
+    /// How many rows match in all: in the statement of the page, so that both are of one snapshot.
+    fn total(&mut self, read: &ReadPlan, names: &str) -> Result<()> {
+        let (open, close) = if read.distinct {
+            (format!("(SELECT DISTINCT {names} FROM "), ") AS all_rows")
+        } else {
+            Default::default()
+        };
+        let _ = write!(self.sql, ", (SELECT count(*) FROM {open}{}", self.dialect.qualified_table(&read.table));
+        self.conditions(&read.table, &read.selection)?;
+        let _ = write!(self.sql, "{close}) AS {}", self.dialect.quote(TOTAL));
+        Ok(())
     }
 
     /// PostgreSQL locks rows, not their number: they are read inside.
@@ -149,10 +203,23 @@ impl<'a> Writer<'a> {
             let column = &table.columns[*column];
             self.sql.push_str(if at == 0 { " ORDER BY " } else { ", " });
             self.sql.push_str(&self.dialect.quote(&column.name));
-            self.sql.push_str(if *descending { " DESC" } else { "" });
-            if column.nullable {
-                self.sql.push_str(self.dialect.null_is_smallest(*descending));
-            }
+            self.direction(*descending, column.nullable);
+        }
+    }
+
+    /// What follows a column in an order.
+    pub(super) fn direction(&mut self, descending: bool, nullable: bool) {
+        self.sql.push_str(if descending { " DESC" } else { "" });
+        self.sql.push_str(if nullable { self.dialect.null_is_smallest(descending) } else { "" });
+    }
+
+    pub(super) fn cut(&mut self, limit: Option<u64>, offset: u64) {
+        match (limit, offset) {
+            (Some(limit), 0) => drop(write!(self.sql, " LIMIT {limit}")),
+            (Some(limit), offset) => drop(write!(self.sql, " LIMIT {limit} OFFSET {offset}")),
+            (None, 0) => {}
+            // Neither MariaDB nor SQLite takes an offset alone.
+            (None, offset) => drop(write!(self.sql, " LIMIT {} OFFSET {offset}", i64::MAX)),
         }
     }
 }

@@ -34,21 +34,18 @@ fn scope() -> Scope {
 /// Price below 5 or unknown quantity, and not one of two names; dearest first.
 fn read(multi_tenant: bool) -> Plan {
     let text = |text: &'static str| Value::Text(text.into());
+    let selection = Selection::Matching(Filter::And(vec![
+        Filter::Or(vec![
+            Filter::Compare { column: 2, comparison: Comparison::Less, value: Value::Decimal(500) },
+            Filter::IsNull { column: 3 },
+        ]),
+        Filter::Not(Box::new(Filter::In { column: 1, values: vec![text("a"), text("b")], null: true })),
+    ]));
     Plan::Read(ReadPlan {
-        table: Arc::new(product(multi_tenant)),
-        columns: None,
-        selection: Selection::Matching(Filter::And(vec![
-            Filter::Or(vec![
-                Filter::Compare { column: 2, comparison: Comparison::Less, value: Value::Decimal(500) },
-                Filter::IsNull { column: 3 },
-            ]),
-            Filter::Not(Box::new(Filter::In { column: 1, values: vec![text("a"), text("b")], null: true })),
-        ])),
         order: vec![Order { column: 2, descending: true }, Order { column: 0, descending: false }],
         limit: Some(10),
         offset: 20,
-        include_deleted: false,
-        lock: false,
+        ..ReadPlan::of(Arc::new(product(multi_tenant)), selection)
     })
 }
 

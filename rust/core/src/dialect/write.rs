@@ -89,13 +89,14 @@ impl Statement {
         };
         let mut writer = Writer::new(dialect, scoped);
         let _ = write!(writer.sql, "UPDATE {}", dialect.qualified_table(table));
-        for (at, (column, assignment)) in assignments.iter().enumerate() {
-            let column = &table.columns[*column];
+        for (number, (at, assignment)) in assignments.iter().enumerate() {
+            let column = &table.columns[*at];
             let name = dialect.quote(&column.name);
-            let _ = write!(writer.sql, "{}{name} = ", if at == 0 { " SET " } else { ", " });
+            let _ = write!(writer.sql, "{}{name} = ", if number == 0 { " SET " } else { ", " });
             match assignment {
                 Assignment::Value(value) => writer.param(&column.ty, value.clone()),
                 Assignment::Increment => drop(write!(writer.sql, "{name} + 1")),
+                Assignment::Change(change) => writer.changed(table, *at, change)?,
             }
         }
         writer.conditions(table, selection)?;
@@ -120,7 +121,7 @@ pub fn takes_arrays(dialect: &dyn Dialect, batch: &RecordBatch) -> bool {
     dialect.rows_form() == RowsForm::Arrays && !batch.schema_ref().fields().iter().any(list)
 }
 
-fn project(batch: &RecordBatch, names: &[&str]) -> Result<RecordBatch> {
+pub(super) fn project(batch: &RecordBatch, names: &[&str]) -> Result<RecordBatch> {
     let schema = batch.schema_ref();
     let at = names.iter().map(|name| schema.index_of(name)).collect::<Result<Vec<_>, _>>();
     at.and_then(|at| batch.project(&at)).map_err(|error| Error::internal(error.to_string()))
@@ -132,7 +133,7 @@ impl Writer<'_> {
         self.names(&names).join(", ")
     }
 
-    fn names(&self, names: &[&str]) -> Vec<String> {
+    pub(super) fn names(&self, names: &[&str]) -> Vec<String> {
         names.iter().map(|name| self.dialect.quote(name)).collect()
     }
 
@@ -155,14 +156,20 @@ impl Writer<'_> {
         }
     }
 
+    /// The rows as an array for each column, joined to what comes before them.
+    pub(super) fn unnested(&mut self, before: &str, batch: &RecordBatch) -> Result<()> {
+        let mut arrays = Vec::with_capacity(batch.num_columns());
+        for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+            arrays.push(self.array(&LogicalType::of_field(field)?, column));
+        }
+        let _ = write!(self.sql, " FROM {before}unnest({})", arrays.join(", "));
+        Ok(())
+    }
+
     /// The rows as a table expression; returns what is bound row by row.
     fn table_of(&mut self, batch: &RecordBatch, rows: usize) -> Result<Option<RecordBatch>> {
         if takes_arrays(self.dialect, batch) {
-            let mut arrays = Vec::with_capacity(batch.num_columns());
-            for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
-                arrays.push(self.array(&LogicalType::of_field(field)?, column));
-            }
-            let _ = write!(self.sql, " FROM unnest({})", arrays.join(", "));
+            self.unnested("", batch)?;
             return Ok(None);
         }
         self.sql.push_str(" FROM (VALUES ");
@@ -177,7 +184,7 @@ impl Writer<'_> {
         }
     }
 
-    fn equal_keys(&mut self, key: &[&str], mut value: impl FnMut(&str) -> String) {
+    pub(super) fn equal_keys(&mut self, key: &[&str], mut value: impl FnMut(&str) -> String) {
         for (at, name) in self.names(key).iter().enumerate() {
             let _ = write!(self.sql, "{}t.{name} = {}", if at == 0 { " WHERE " } else { " AND " }, value(name));
         }

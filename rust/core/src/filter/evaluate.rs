@@ -6,8 +6,8 @@ use std::cmp::Ordering;
 
 use arrow_array::{Array, RecordBatch};
 
-use super::json::value_at;
-use super::{Comparison, Filter, Found, Pattern};
+use super::json::{items, string, value_at};
+use super::{Bits, Comparison, Filter, Found, Pattern};
 use crate::batch::cell;
 use crate::error::{Error, Result};
 use crate::schema::{ColumnSchema, TableSchema};
@@ -34,7 +34,7 @@ pub fn matches(filter: &Filter, row: &dyn Row) -> Result<bool> {
         Filter::Not(inner) => matches(inner, row).map(|met| !met),
         Filter::IsNull { column } => Ok(row.value(*column)? == Value::Null),
         Filter::Compare { column, comparison, value } => {
-            Ok(compare(&row.value(*column)?, value)?.is_some_and(|order| holds(*comparison, order)))
+            Ok(compare(&row.value(*column)?, value)?.is_some_and(|order| comparison.holds(order)))
         }
         Filter::In { column, values, null } => {
             let found = row.value(*column)?;
@@ -48,10 +48,35 @@ pub fn matches(filter: &Filter, row: &dyn Row) -> Result<bool> {
             }
             Ok(false)
         }
-        Filter::Match { column, pattern } => match (row.value(*column)?, pattern) {
-            (Value::Null, _) => Ok(false),
-            (Value::Text(text), Pattern::Like(like)) => Ok(like.is_match(&text)),
-            (Value::Text(text), Pattern::Regex(regex)) => regex.is_match(&text),
+        Filter::Match { column, pattern } => match row.value(*column)? {
+            Value::Null => Ok(false),
+            Value::Text(text) => pattern.is_match(&text),
+            _ => Err(other_type()),
+        },
+        Filter::Fields { left, comparison, right } => {
+            let (left, right) = (row.value(*left)?, row.value(*right)?);
+            let both_null = left == Value::Null && right == Value::Null;
+            Ok(match compare(&left, &right)? {
+                Some(order) => comparison.holds(order),
+                None => both_null && *comparison == Comparison::Equal,
+            })
+        }
+        Filter::Modulo { column, divisor, remainder } => {
+            Ok(int(row, *column)?.is_some_and(|value| value.wrapping_rem(*divisor) == *remainder))
+        }
+        Filter::Bits { column, bits, mask } => Ok(int(row, *column)?.is_some_and(|value| bits.are(value, *mask))),
+        Filter::Size { column, size } => match row.value(*column)? {
+            Value::Null => Ok(false),
+            Value::List(items) => Ok(i64::try_from(items.len()) == Ok(*size)),
+            _ => Err(other_type()),
+        },
+        Filter::Item { column, keys, filter } => match row.value(*column)? {
+            Value::Null => Ok(false),
+            Value::List(items) => any(items.into_iter(), filter),
+            Value::Json(document) => match value_at(&document, keys) {
+                Some(list) => any(items(list).map(|item| Value::Json(item.into())), filter),
+                None => Ok(false),
+            },
             _ => Err(other_type()),
         },
         Filter::Has { column, values } => match row.value(*column)? {
@@ -61,19 +86,74 @@ pub fn matches(filter: &Filter, row: &dyn Row) -> Result<bool> {
         },
         Filter::Json { column, keys, found } => match row.value(*column)? {
             Value::Null => Ok(false),
-            Value::Json(document) => Ok(value_at(&document, keys).is_some_and(|value| found.is(value))),
+            Value::Json(document) => value_at(&document, keys).map_or(Ok(false), |value| found.is(value)),
             _ => Err(other_type()),
         },
     }
 }
 
 impl Found {
-    fn is(&self, value: &str) -> bool {
-        match self {
+    fn is(&self, value: &str) -> Result<bool> {
+        Ok(match self {
             Found::Any => true,
             Found::Object => value.starts_with('{'),
             Found::OneOf(texts) => texts.iter().any(|text| text == value),
+            Found::Number(test) => test.is_met(value),
+            Found::Text(comparison, wanted) => {
+                string(value).is_some_and(|text| comparison.holds(text.as_bytes().cmp(wanted.as_bytes())))
+            }
+            Found::Match(pattern) => return string(value).map_or(Ok(false), |text| pattern.is_match(&text)),
+            Found::Size(size) => value.starts_with('[') && i64::try_from(items(value).count()) == Ok(*size),
+        })
+    }
+}
+
+impl Pattern {
+    fn is_match(&self, text: &str) -> Result<bool> {
+        match self {
+            Pattern::Like(like) => Ok(like.is_match(text)),
+            Pattern::Regex(regex) => regex.is_match(text),
         }
+    }
+}
+
+impl Bits {
+    const fn are(self, value: i64, mask: i64) -> bool {
+        match self {
+            Bits::AllSet => !value & mask == 0,
+            Bits::AllClear => value & mask == 0,
+            Bits::AnySet => value & mask != 0,
+            Bits::AnyClear => !value & mask != 0,
+        }
+    }
+}
+
+/// An item, as the one column that a filter on items has.
+struct ItemRow<'i>(Value<'i>);
+
+impl Row for ItemRow<'_> {
+    fn value(&self, _column: usize) -> Result<Value<'_>> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Whether an item meets a filter on items.
+///
+/// # Errors
+/// `Internal` for an item of another type.
+pub(crate) fn item_matches(filter: &Filter, item: &Value<'_>) -> Result<bool> {
+    matches(filter, &ItemRow(item.clone()))
+}
+
+fn any<'i>(mut items: impl Iterator<Item = Value<'i>>, filter: &Filter) -> Result<bool> {
+    items.try_fold(false, |found, item| Ok(found || matches(filter, &ItemRow(item))?))
+}
+
+fn int(row: &dyn Row, column: usize) -> Result<Option<i64>> {
+    match row.value(column)? {
+        Value::Null => Ok(None),
+        Value::Int(value) => Ok(Some(value)),
+        _ => Err(other_type()),
     }
 }
 
@@ -87,18 +167,11 @@ fn all(parts: &[Filter], row: &dyn Row, expected: bool) -> Result<bool> {
     Ok(true)
 }
 
-fn holds(comparison: Comparison, order: Ordering) -> bool {
-    match comparison {
-        Comparison::Equal => order.is_eq(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-    }
-}
-
 /// The order of two values of one column; None where one is null.
-fn compare(a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>> {
+///
+/// # Errors
+/// `Internal` for values of different types.
+pub(crate) fn compare(a: &Value<'_>, b: &Value<'_>) -> Result<Option<Ordering>> {
     Ok(Some(match (a, b) {
         (Value::Null, _) | (_, Value::Null) => return Ok(None),
         (Value::Bool(a), Value::Bool(b)) => a.cmp(b),

@@ -1,10 +1,13 @@
 //! Walks JSON in its canonical text ([`crate::types::canonical_json`]): nothing is blank, and equal values are equal
 //! texts.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::Comparison;
+use super::number::compare_numbers;
 use crate::error::{Error, ErrorKind, Result};
-use crate::types::{FloatRules, LogicalType};
+use crate::types::{FloatRules, LogicalType, parse_json};
 use crate::value::{Raw, Value};
 
 /// A key of a JSON object.
@@ -39,7 +42,7 @@ impl JsonKey {
 ///
 /// # Errors
 /// Every refusal of what JSON does not hold.
-pub(super) fn json_text(raw: Raw<'_>) -> Result<String> {
+pub(crate) fn json_text(raw: Raw<'_>) -> Result<String> {
     match LogicalType::Json.accept(raw, FloatRules { nan: false, infinity: false })? {
         Value::Json(text) => Ok(text.into_owned()),
         _ => Ok("null".to_owned()),
@@ -79,7 +82,8 @@ impl Items {
     }
 }
 
-fn items(list: &str) -> impl Iterator<Item = &str> {
+/// The items of a list; none of anything else.
+pub(super) fn items(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list.strip_prefix('[').unwrap_or("");
     std::iter::from_fn(move || {
         let (item, behind) = rest.split_at(value_end(rest));
@@ -87,6 +91,46 @@ fn items(list: &str) -> impl Iterator<Item = &str> {
         (!item.is_empty()).then_some(item)
     })
 }
+
+/// The text that a JSON string stands for; None where it is something else.
+pub(super) fn string(value: &str) -> Option<Cow<'_, str>> {
+    match parse_json(value) {
+        Ok(Raw::Text(text)) if value.starts_with('"') => Some(text),
+        _ => None,
+    }
+}
+
+/// A comparison with a number in canonical text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberTest {
+    pub comparison: Comparison,
+    pub number: String,
+    /// Whether the number lies in a JSON string, as the decimals of a list do.
+    pub quoted: bool,
+}
+
+impl NumberTest {
+    /// Reads what [`NumberTest::source`] writes.
+    pub fn parse(source: &str) -> Option<Self> {
+        let at = source.find(|c: char| c == '-' || c.is_ascii_digit())?;
+        let (sign, number) = source.split_at(at);
+        let comparison = ORDERS.into_iter().find(|comparison| comparison.sql() == sign.trim_end_matches('"'))?;
+        Some(NumberTest { comparison, number: number.to_owned(), quoted: sign.ends_with('"') })
+    }
+
+    pub fn source(&self) -> String {
+        format!("{}{}{}", self.comparison.sql(), if self.quoted { "\"" } else { "" }, self.number)
+    }
+
+    /// Whether a value in canonical text is a number that compares so.
+    pub fn is_met(&self, value: &str) -> bool {
+        let value = if self.quoted { value.trim_matches('"') } else { value };
+        compare_numbers(value, &self.number).is_some_and(|order| self.comparison.holds(order))
+    }
+}
+
+const ORDERS: [Comparison; 5] =
+    [Comparison::Equal, Comparison::Greater, Comparison::GreaterOrEqual, Comparison::Less, Comparison::LessOrEqual];
 
 /// Where the value or key ends that `text` begins with.
 fn value_end(text: &str) -> usize {

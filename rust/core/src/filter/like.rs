@@ -1,11 +1,14 @@
 //! Patterns with `%` (any run of characters) and `_` (any one), and the literal forms made of them.
 
+use super::fold::{fold, variants};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Longest pattern, in characters: SQLite takes 50,000 bytes, and escaping triples some of them.
 pub const MAX_PATTERN: usize = 10_000;
 /// Most runs in one pattern: MariaDB's matcher calls itself for each, and its stack ends at some 1,700.
 pub const MAX_RUNS: usize = 100;
+/// Most characters with forms outside Latin-1 in a pattern without case: MariaDB's compiled patterns end at 64 KiB.
+pub const MAX_WIDE: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
@@ -14,20 +17,28 @@ pub enum Token {
     AnyRun,
 }
 
+impl Token {
+    pub fn char(&self) -> Option<char> {
+        match self {
+            Token::Char(c) => Some(*c),
+            Token::AnyOne | Token::AnyRun => None,
+        }
+    }
+}
+
 /// What a whole text must look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Like {
     tokens: Vec<Token>,
-    fold_ascii: bool,
+    fold: bool,
 }
 
 impl Like {
-    /// Reads SQL's pattern form; a backslash takes the next character as it is. With `fold_ascii` the letters
-    /// A to Z equal a to z, and no others.
+    /// Reads SQL's pattern form; a backslash takes the next character as it is. With `fold` case does not matter.
     ///
     /// # Errors
     /// `InvalidFilter` for a backslash with nothing behind it, `LimitExceeded`.
-    pub fn parse(pattern: &str, fold_ascii: bool) -> Result<Self> {
+    pub fn parse(pattern: &str, fold: bool) -> Result<Self> {
         check_length(pattern)?;
         let mut tokens = Vec::with_capacity(pattern.len());
         let mut chars = pattern.chars();
@@ -45,20 +56,42 @@ impl Like {
         if tokens.iter().filter(|token| **token == Token::AnyRun).count() > MAX_RUNS {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("a pattern has at most {MAX_RUNS} `%`")));
         }
-        Ok(Like { tokens, fold_ascii })
+        Like { tokens, fold }.folded()
     }
 
     /// `text` itself, with anything before or behind it where that is open.
     ///
     /// # Errors
     /// `LimitExceeded`.
-    pub fn literal(text: &str, open_before: bool, open_behind: bool) -> Result<Self> {
+    pub fn literal(text: &str, open_before: bool, open_behind: bool, fold: bool) -> Result<Self> {
         check_length(text)?;
         let run = |open: bool| open.then_some(Token::AnyRun);
         let mut tokens: Vec<_> =
             run(open_before).into_iter().chain(text.chars().map(Token::Char)).chain(run(open_behind)).collect();
         tokens.dedup_by(|a, b| *a == Token::AnyRun && *b == Token::AnyRun);
-        Ok(Like { tokens, fold_ascii: false })
+        Like { tokens, fold }.folded()
+    }
+
+    /// With every character in the form that case does not matter to.
+    fn folded(mut self) -> Result<Self> {
+        if !self.fold {
+            return Ok(self);
+        }
+        let mut wide = 0;
+        for token in &mut self.tokens {
+            if let Token::Char(c) = token {
+                *c = fold(*c);
+                wide += usize::from(variants(*c).iter().skip(1).any(|other| *other > '\u{ff}'));
+            }
+        }
+        if wide > MAX_WIDE {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("a text to look for without case has at most {MAX_WIDE} letters with forms outside Latin-1"),
+            )
+            .hint("`i` and `k` are such: U+0130 and U+212A are other forms of them"));
+        }
+        Ok(self)
     }
 
     /// No run stands beside another.
@@ -66,8 +99,9 @@ impl Like {
         &self.tokens
     }
 
-    pub fn folds_ascii(&self) -> bool {
-        self.fold_ascii
+    /// Whether case does not matter; its characters are folded then.
+    pub fn folds(&self) -> bool {
+        self.fold
     }
 
     /// The pattern with `any_one`, `any_run` and every character as `char` writes it.
@@ -119,7 +153,7 @@ impl Like {
 
     fn meets(&self, token: Token, c: char) -> bool {
         match token {
-            Token::Char(wanted) if self.fold_ascii => wanted.eq_ignore_ascii_case(&c),
+            Token::Char(wanted) if self.fold => wanted == fold(c),
             Token::Char(wanted) => wanted == c,
             Token::AnyOne | Token::AnyRun => true,
         }
@@ -173,21 +207,24 @@ mod tests {
     }
 
     #[test]
-    fn only_ascii_letters_are_folded() {
+    fn letters_are_folded_by_their_simple_lower_case() {
         let folded = |pattern: &str, text: &str| Like::parse(pattern, true).unwrap().is_match(text);
-        assert!(folded("a%Z", "A-z"));
-        for (pattern, text) in [("k", "\u{212a}"), ("ä", "Ä"), ("i", "\u{131}"), ("s", "\u{17f}"), ("[", "{")] {
+        for (pattern, text) in [("a%Z", "A-z"), ("k", "\u{212a}"), ("\u{212a}", "K"), ("ä", "Ä"), ("Σ", "σ")] {
+            assert!(folded(pattern, text), "{pattern:?} {text:?}");
+        }
+        for (pattern, text) in [("i", "\u{131}"), ("s", "\u{17f}"), ("[", "{"), ("ß", "ss"), ("ς", "σ")] {
             assert!(!folded(pattern, text), "{pattern:?} {text:?}");
         }
+        assert!(Like::literal("ÄB", true, true, true).unwrap().is_match("xäbx"));
     }
 
     #[test]
     fn literals_take_signs_as_they_are() {
-        assert!(Like::literal("a%_\\", true, true).unwrap().is_match("xa%_\\y"));
-        assert!(!Like::literal("%", true, true).unwrap().is_match("a"));
-        assert_eq!(Like::literal("", true, true).unwrap().tokens(), [Token::AnyRun]);
-        assert!(!Like::literal("a", false, true).unwrap().is_match("ba"));
-        assert!(!Like::literal("a", true, false).unwrap().is_match("ab"));
+        assert!(Like::literal("a%_\\", true, true, false).unwrap().is_match("xa%_\\y"));
+        assert!(!Like::literal("%", true, true, false).unwrap().is_match("a"));
+        assert_eq!(Like::literal("", true, true, false).unwrap().tokens(), [Token::AnyRun]);
+        assert!(!Like::literal("a", false, true, false).unwrap().is_match("ba"));
+        assert!(!Like::literal("a", true, false, false).unwrap().is_match("ab"));
     }
 
     #[test]
@@ -204,5 +241,7 @@ mod tests {
         assert_eq!(kind(&"%a".repeat(MAX_RUNS + 1)), ErrorKind::LimitExceeded);
         assert!(Like::parse(&"%".repeat(MAX_PATTERN), false).is_ok());
         assert!(Like::parse(&"ä".repeat(MAX_PATTERN), false).is_ok());
+        assert!(Like::parse(&"a".repeat(MAX_PATTERN), true).is_ok());
+        assert_eq!(Like::parse(&"K".repeat(MAX_WIDE + 1), true).unwrap_err().kind(), ErrorKind::LimitExceeded);
     }
 }

@@ -1,15 +1,23 @@
 //! `{"price": {"$lt": 10}, "$or": […]}` -> [`Filter`]. Errors carry the path `filter.price.$lt`.
 
+mod arithmetic;
+mod expression;
+mod item;
 mod json;
 mod list;
 mod operator;
+mod size;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_operators;
 
 use std::borrow::Cow;
 
+pub(crate) use self::item::parse_item;
 use self::operator::{Kind, unknown_logic};
-use super::{Comparison, Filter, Found, JsonKey, Like, MAX_DEPTH, MAX_LIST, MAX_NODES, Pattern, Regex};
+pub(crate) use self::size::check as check_depth;
+use super::{Comparison, Filter, Found, JsonKey, Like, MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_PARAMETERS, Pattern, Regex};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableSchema;
 use crate::types::{FloatRules, LogicalType};
@@ -20,19 +28,29 @@ use crate::value::{Raw, Value};
 /// # Errors
 /// `InvalidFilter`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, and every refusal of a value.
 pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
-    let mut parser = Parser { table, floats, nodes: 0 };
-    parser.document(raw, 1).map_err(|error| error.within("filter"))
+    let raw = check_depth(raw, "a filter", "filter")?;
+    parse_checked(table, raw, floats).map_err(|error| error.within("filter"))
+}
+
+/// As [`parse`], for a filter within something whose depth was checked; errors carry the path `price.$lt`.
+pub(crate) fn parse_checked(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
+    Parser { table, floats, nodes: 0, items: 0 }.document(raw, 1)
 }
 
 struct Parser<'t> {
+    /// Of items its one column is the item.
     table: &'t TableSchema,
     floats: FloatRules,
     nodes: usize,
+    /// How many `$elemMatch` it is in.
+    items: usize,
 }
 
 /// What a condition is about: a column, or what lies behind keys in a column of JSON.
 struct Target {
     column: usize,
+    /// Whether the column is one of JSON.
+    is_json: bool,
     keys: Vec<JsonKey>,
 }
 
@@ -57,12 +75,12 @@ impl Parser<'_> {
         };
         let mut all = Vec::with_capacity(entries.len());
         for (name, raw) in entries {
-            let filter = if name.starts_with('$') {
-                self.combination(&name, raw, depth + 1)
-            } else {
-                self.target(&name).and_then(|target| self.field(&target, raw, depth + 1))
+            let filter = match &*name {
+                "$comment" => self.comment(&raw, depth + 1).map(|()| None),
+                name if name.starts_with('$') => self.combination(name, raw, depth + 1).map(Some),
+                name => self.target(name).and_then(|target| self.field(&target, raw, depth + 1)).map(Some),
             };
-            all.push(filter.map_err(|error| error.within(&name))?);
+            all.extend(filter.map_err(|error| error.within(&name))?);
         }
         Ok(flatten(all))
     }
@@ -70,9 +88,21 @@ impl Parser<'_> {
     fn combination(&mut self, operator: &str, raw: Raw<'_>, depth: usize) -> Result<Filter> {
         match operator {
             "$not" => Ok(Filter::Not(Box::new(self.document(raw, depth)?))),
+            "$nor" => self.documents(raw, depth).map(|parts| Filter::Not(Box::new(Filter::Or(parts)))),
+            "$expr" if self.items == 0 => self.expression(raw, depth),
+            "$expr" => Err(invalid("$expr compares fields of the model, which items have not")),
             "$and" => self.documents(raw, depth).map(Filter::And),
             "$or" => self.documents(raw, depth).map(Filter::Or),
             _ => Err(unknown_logic(operator)),
+        }
+    }
+
+    /// For people only: it changes nothing.
+    fn comment(&mut self, raw: &Raw<'_>, depth: usize) -> Result<()> {
+        self.count(depth)?;
+        match raw {
+            Raw::Text(_) => Ok(()),
+            raw => Err(invalid(format!("$comment takes a str, got {}", raw.type_name()))),
         }
     }
 
@@ -92,18 +122,58 @@ impl Parser<'_> {
         if entries.is_empty() {
             return Err(invalid("an empty dict of operators").hint("write {\"$eq\": {}} for an empty dict itself"));
         }
+        let options = entries.iter().find(|(operator, _)| operator == "$options");
+        let options = options.map(|(_, raw)| self.options(raw, &entries)).transpose();
+        let options = options.map_err(|error| error.within("$options"))?.unwrap_or_default();
         let mut all = Vec::with_capacity(entries.len());
-        for (operator, raw) in entries {
-            all.push(self.condition(target, &operator, raw, depth).map_err(|error| error.within(&operator))?);
+        for (operator, raw) in entries.into_iter().filter(|(operator, _)| operator != "$options") {
+            let found = match &*operator {
+                "$regex" => self.regex(target, raw, &options, depth),
+                operator => self.condition(target, operator, raw, depth),
+            };
+            all.push(found.map_err(|error| error.within(&operator))?);
         }
         Ok(flatten(all))
     }
 
+    fn options(&mut self, raw: &Raw<'_>, entries: &[(Cow<'_, str>, Raw<'_>)]) -> Result<String> {
+        if !entries.iter().any(|(operator, _)| operator == "$regex") {
+            return Err(invalid("$options belongs to a $regex in the same dict"));
+        }
+        match raw {
+            Raw::Text(letters) if letters.chars().all(|letter| "imsx".contains(letter)) && letters.len() <= 4 => {
+                Ok(letters.to_string())
+            }
+            raw => Err(invalid(format!("$options takes letters of `imsx`, each once, got {}", raw.type_name()))),
+        }
+    }
+
+    fn regex(&mut self, target: &Target, raw: Raw<'_>, options: &str, depth: usize) -> Result<Filter> {
+        self.count(depth)?;
+        self.check(target, "$regex")?;
+        let source = self.text("$regex", raw)?;
+        Ok(target.matching(Pattern::Regex(Regex::with_options(&source, options)?)))
+    }
+
+    fn check(&self, target: &Target, operator: &str) -> Result<()> {
+        let ty = &self.table.columns[target.column].ty;
+        let kind = match Kind::of(ty, self.is_inside(target)) {
+            // Databases without arrays keep items as text.
+            Kind::Int if self.items > 0 => Kind::Scalar,
+            kind => kind,
+        };
+        kind.check(operator, ty)
+    }
+
+    /// Whether it is about a value in a JSON document, which may be anything.
+    fn is_inside(&self, target: &Target) -> bool {
+        let is_json = self.table.columns[target.column].ty == LogicalType::Json;
+        is_json && (self.items > 0 || !target.keys.is_empty())
+    }
+
     fn condition(&mut self, target: &Target, operator: &str, raw: Raw<'_>, depth: usize) -> Result<Filter> {
         self.count(depth)?;
-        let ty = &self.table.columns[target.column].ty;
-        let kind = Kind::of(ty);
-        kind.check(operator, ty)?;
+        self.check(target, operator)?;
         let not = |filter| Filter::Not(Box::new(filter));
         match operator {
             "$eq" => self.equal(target, raw),
@@ -113,12 +183,19 @@ impl Parser<'_> {
             "$exists" => exists(target, &raw),
             "$not" if matches!(raw, Raw::Map(_)) => self.field(target, raw, depth + 1).map(not),
             "$not" => Err(invalid("$not of a field takes a dict of operators; use $ne for a value")),
-            "$contains" if kind != Kind::Text => self.contains(target, raw, depth),
-            "$gt" => self.compare(target.column, Comparison::Greater, raw),
-            "$gte" => self.compare(target.column, Comparison::GreaterOrEqual, raw),
-            "$lt" => self.compare(target.column, Comparison::Less, raw),
-            "$lte" => self.compare(target.column, Comparison::LessOrEqual, raw),
-            _ => self.text_match(target.column, operator, raw),
+            "$contains" => self.contains(target, raw, depth),
+            "$gt" => self.compare(target, Comparison::Greater, raw),
+            "$gte" => self.compare(target, Comparison::GreaterOrEqual, raw),
+            "$lt" => self.compare(target, Comparison::Less, raw),
+            "$lte" => self.compare(target, Comparison::LessOrEqual, raw),
+            "$mod" => self.modulo(target.column, raw),
+            "$bitsAllSet" | "$bitsAllClear" | "$bitsAnySet" | "$bitsAnyClear" => {
+                self.bits(target.column, operator, raw)
+            }
+            "$size" => self.size(target, raw),
+            "$all" => self.all(target, raw, depth),
+            "$elemMatch" => self.element(target, raw, depth),
+            _ => self.text_match(target, operator, raw),
         }
     }
 
@@ -126,7 +203,7 @@ impl Parser<'_> {
         let column = target.column;
         match &self.table.columns[column].ty {
             LogicalType::List { item } => self.list_equals(column, item, raw),
-            LogicalType::Json if !target.keys.is_empty() => self.json_equals(target, raw),
+            LogicalType::Json if self.is_inside(target) => self.json_equals(target, raw),
             ty => self.accept(ty, raw).map(|value| Filter::equal(column, value)),
         }
     }
@@ -135,7 +212,7 @@ impl Parser<'_> {
         let column = target.column;
         match &self.table.columns[column].ty {
             LogicalType::List { item } => self.list_has_any(column, item, raw),
-            LogicalType::Json if !target.keys.is_empty() => self.json_in(target, raw),
+            LogicalType::Json if self.is_inside(target) => self.json_in(target, raw),
             ty => self.list(column, ty, raw),
         }
     }
@@ -143,26 +220,41 @@ impl Parser<'_> {
     fn contains(&mut self, target: &Target, raw: Raw<'_>, depth: usize) -> Result<Filter> {
         match &self.table.columns[target.column].ty {
             LogicalType::List { item } => self.list_contains(target.column, item, raw, depth),
-            _ => self.json_contains(target, raw, depth),
+            LogicalType::Json if !(self.is_inside(target) && matches!(raw, Raw::Text(_))) => {
+                self.json_contains(target, raw, depth)
+            }
+            _ => self.text_match(target, "$contains", raw),
         }
     }
 
-    fn text_match(&self, column: usize, operator: &str, raw: Raw<'_>) -> Result<Filter> {
-        // A pattern for a choice is none itself.
-        let Value::Text(text) = self.accept(&LogicalType::Text { max_length: None }, raw)? else {
-            return Err(invalid(format!("{operator} takes a str, got None")));
+    fn text_match(&self, target: &Target, operator: &str, raw: Raw<'_>) -> Result<Filter> {
+        let text = self.text(operator, raw)?;
+        let like = match operator {
+            "$contains" => Like::literal(&text, true, true, false)?,
+            "$icontains" => Like::literal(&text, true, true, true)?,
+            "$startsWith" => Like::literal(&text, false, true, false)?,
+            "$endsWith" => Like::literal(&text, true, false, false)?,
+            _ => Like::parse(&text, operator == "$ilike")?,
         };
-        let pattern = match operator {
-            "$contains" => Pattern::Like(Like::literal(&text, true, true)?),
-            "$startsWith" => Pattern::Like(Like::literal(&text, false, true)?),
-            "$endsWith" => Pattern::Like(Like::literal(&text, true, false)?),
-            "$regex" => Pattern::Regex(Regex::parse(&text)?),
-            _ => Pattern::Like(Like::parse(&text, operator == "$ilike")?),
-        };
-        Ok(Filter::Match { column, pattern })
+        Ok(target.matching(Pattern::Like(like)))
     }
 
-    fn compare(&self, column: usize, comparison: Comparison, raw: Raw<'_>) -> Result<Filter> {
+    /// The text of a text operator. A pattern for a choice is none itself.
+    fn text(&self, operator: &str, raw: Raw<'_>) -> Result<Cow<'static, str>> {
+        match self.accept(&LogicalType::Text { max_length: None }, raw)? {
+            Value::Text(text) => Ok(text),
+            _ => Err(invalid(format!("{operator} takes a str, got None"))),
+        }
+    }
+
+    fn compare(&self, target: &Target, comparison: Comparison, raw: Raw<'_>) -> Result<Filter> {
+        if raw == Raw::Null {
+            return Err(invalid("None has no order").hint("use $eq or $ne with None"));
+        }
+        if self.is_inside(target) {
+            return self.json_compare(target, comparison, raw);
+        }
+        let column = target.column;
         match self.accept(&self.table.columns[column].ty, raw)? {
             Value::Null => Err(invalid("None has no order").hint("use $eq or $ne with None")),
             value => Ok(Filter::Compare { column, comparison, value }),
@@ -171,7 +263,9 @@ impl Parser<'_> {
 
     fn list(&self, column: usize, ty: &LogicalType, raw: Raw<'_>) -> Result<Filter> {
         let (mut values, mut null) = (Vec::new(), false);
-        for (at, item) in list_of(raw)?.into_iter().enumerate() {
+        // No float survives every database's reading of JSON, which is what a longer list travels as.
+        let most = if *ty == LogicalType::Float { MAX_PARAMETERS } else { MAX_LIST };
+        for (at, item) in list_up_to(most, raw)?.into_iter().enumerate() {
             match self.accept(ty, item).map_err(|error| error.within(&format!("[{at}]")))? {
                 Value::Null => null = true,
                 value => values.push(value),
@@ -190,14 +284,27 @@ impl Parser<'_> {
     }
 }
 
-/// The operand of `$in` and `$nin`.
+/// The operand of an operator that takes a list, each of its values a parameter.
 fn list_of(raw: Raw<'_>) -> Result<Vec<Raw<'_>>> {
+    list_up_to(MAX_PARAMETERS, raw)
+}
+
+fn list_up_to(most: usize, raw: Raw<'_>) -> Result<Vec<Raw<'_>>> {
     match raw {
-        Raw::List(items) if items.len() > MAX_LIST => {
-            Err(Error::new(ErrorKind::LimitExceeded, format!("a list has at most {MAX_LIST} values")))
+        Raw::List(items) if items.len() > most => {
+            Err(Error::new(ErrorKind::LimitExceeded, format!("a list has at most {most} values")))
         }
         Raw::List(items) => Ok(items),
         raw => Err(invalid(format!("expected a list, got {}", raw.type_name()))),
+    }
+}
+
+impl Target {
+    fn matching(&self, pattern: Pattern) -> Filter {
+        match self.is_json {
+            true => self.json(Found::Match(pattern)),
+            false => Filter::Match { column: self.column, pattern },
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 pub use class::Class;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Longest pattern, in characters.
 pub const MAX_LENGTH: usize = 1_000;
@@ -22,7 +22,7 @@ pub const MAX_COUNT: usize = 255;
 /// Most characters and ranges once counts are written out: MariaDB's compiled patterns end at 64 KiB.
 pub const MAX_SIZE: usize = 1_000;
 
-/// A pattern as it was given, and what it means. Two are equal when their texts are.
+/// A pattern as it was given with its options in front, and what it means. Two are equal when their texts are.
 #[derive(Clone, Debug)]
 pub struct Regex {
     source: String,
@@ -35,6 +35,8 @@ enum Node {
     One(Class),
     Start,
     End,
+    LineStart,
+    LineEnd,
     /// Empty: the empty text.
     Sequence(Vec<Node>),
     Alternatives(Vec<Node>),
@@ -44,6 +46,47 @@ enum Node {
         min: usize,
         max: Option<usize>,
     },
+}
+
+/// How an engine writes the ends of the whole text and of a line. A line ends before a newline and at the text's end.
+pub struct Anchors {
+    pub start: &'static str,
+    pub end: &'static str,
+    pub line_start: &'static str,
+    pub line_end: &'static str,
+}
+
+const RUST: Anchors = Anchors { start: "\\A", end: "\\z", line_start: "(?m:^)", line_end: "(?m:$)" };
+
+/// What changes the meaning of the signs that follow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Flags {
+    fold: bool,
+    lines: bool,
+    dot_is_any: bool,
+    blanks: bool,
+}
+
+impl Flags {
+    fn parse(options: &str) -> Result<Self> {
+        let mut flags = Flags::default();
+        match options.chars().find(|letter| !flags.set(*letter, true)) {
+            None => Ok(flags),
+            Some(_) => Err(Error::new(ErrorKind::InvalidFilter, "the options of a $regex are letters of `imsx`")),
+        }
+    }
+
+    /// Whether there is such an option.
+    fn set(&mut self, letter: char, on: bool) -> bool {
+        match letter {
+            'i' => self.fold = on,
+            'm' => self.lines = on,
+            's' => self.dot_is_any = on,
+            'x' => self.blanks = on,
+            _ => return false,
+        }
+        true
+    }
 }
 
 impl PartialEq for Regex {
@@ -56,18 +99,46 @@ impl Regex {
     /// # Errors
     /// `InvalidFilter` with the place of what is not in the portable part, `LimitExceeded`.
     pub fn parse(source: &str) -> Result<Self> {
-        Ok(Regex { source: source.to_owned(), tree: parse::parse(source)?, compiled: OnceLock::new() })
+        Regex::with_options(source, "")
+    }
+
+    /// `options` are letters of `imsx`: `i` without case (Unicode's simple lower-case forms), `m` lines have ends of
+    /// their own, `s` a dot is a newline too, `x` blanks and comments are left out.
+    ///
+    /// # Errors
+    /// Those of [`Regex::parse`], and `InvalidFilter` for any other option.
+    pub fn with_options(source: &str, options: &str) -> Result<Self> {
+        if source.chars().count() > MAX_LENGTH {
+            return Err(Error::new(ErrorKind::LimitExceeded, format!("a $regex has at most {MAX_LENGTH} characters")));
+        }
+        let tree = parse::parse(source, Flags::parse(options)?)?;
+        let source = if options.is_empty() { source.to_owned() } else { format!("(?{options}){source}") };
+        Ok(Regex { source, tree, compiled: OnceLock::new() })
+    }
+
+    /// Reads what [`Regex::source`] gives.
+    ///
+    /// # Errors
+    /// Those of [`Regex::parse`].
+    pub fn read(source: &str) -> Result<Self> {
+        let tree = parse::parse(source, Flags::default())?;
+        Ok(Regex { source: source.to_owned(), tree, compiled: OnceLock::new() })
     }
 
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The pattern with explicit classes, where `start` and `end` are the engine's anchors of the whole text.
-    pub fn render(&self, start: &str, end: &str) -> String {
+    /// The pattern with explicit classes and the engine's own anchors.
+    pub fn render(&self, anchors: &Anchors) -> String {
         let mut text = String::new();
-        self.tree.render(start, end, &mut text);
+        self.tree.render(anchors, &mut text);
         text
+    }
+
+    /// Whether it asks for the ends of lines.
+    pub fn has_lines(&self) -> bool {
+        self.tree.any(&|node| matches!(node, Node::LineStart | Node::LineEnd))
     }
 
     /// Whether every match begins at the start of the text.
@@ -85,7 +156,7 @@ impl Regex {
         if let Some(compiled) = self.compiled.get() {
             return Ok(compiled.is_match(text));
         }
-        let compiled = ::regex::Regex::new(&self.render("\\A", "\\z"));
+        let compiled = ::regex::Regex::new(&self.render(&RUST));
         let compiled = compiled.map_err(|_| Error::internal("a $regex could not be compiled"))?;
         Ok(self.compiled.get_or_init(|| compiled).is_match(text))
     }
@@ -96,7 +167,7 @@ impl Node {
     fn size(&self) -> usize {
         match self {
             Node::One(class) => class.size(),
-            Node::Start | Node::End => 1,
+            Node::Start | Node::End | Node::LineStart | Node::LineEnd => 1,
             Node::Sequence(nodes) | Node::Alternatives(nodes) => {
                 nodes.iter().fold(0_usize, |sum, node| sum.saturating_add(node.size())).max(1)
             }
@@ -104,32 +175,43 @@ impl Node {
         }
     }
 
-    fn render(&self, start: &str, end: &str, out: &mut String) {
+    fn any(&self, is: &dyn Fn(&Node) -> bool) -> bool {
+        is(self)
+            || match self {
+                Node::Sequence(nodes) | Node::Alternatives(nodes) => nodes.iter().any(|node| node.any(is)),
+                Node::Repeat { node, .. } => node.any(is),
+                _ => false,
+            }
+    }
+
+    fn render(&self, anchors: &Anchors, out: &mut String) {
         match self {
             Node::One(class) => class.render(out),
-            Node::Start => out.push_str(start),
-            Node::End => out.push_str(end),
+            Node::Start => out.push_str(anchors.start),
+            Node::End => out.push_str(anchors.end),
+            Node::LineStart => out.push_str(anchors.line_start),
+            Node::LineEnd => out.push_str(anchors.line_end),
             Node::Sequence(nodes) => {
                 for node in nodes {
-                    node.render_part(matches!(node, Node::Alternatives(_)), start, end, out);
+                    node.render_part(matches!(node, Node::Alternatives(_)), anchors, out);
                 }
             }
             Node::Alternatives(nodes) => {
                 for (at, node) in nodes.iter().enumerate() {
                     out.push_str(if at == 0 { "" } else { "|" });
-                    node.render(start, end, out);
+                    node.render(anchors, out);
                 }
             }
             Node::Repeat { node, min, max } => {
-                node.render_part(!matches!(**node, Node::One(_)), start, end, out);
+                node.render_part(!matches!(**node, Node::One(_)), anchors, out);
                 out.push_str(&quantifier(*min, *max));
             }
         }
     }
 
-    fn render_part(&self, group: bool, start: &str, end: &str, out: &mut String) {
+    fn render_part(&self, group: bool, anchors: &Anchors, out: &mut String) {
         out.push_str(if group { "(?:" } else { "" });
-        self.render(start, end, out);
+        self.render(anchors, out);
         out.push_str(if group { ")" } else { "" });
     }
 }

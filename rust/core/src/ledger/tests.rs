@@ -121,17 +121,25 @@ fn own(raw: Raw<'_>) -> Raw<'static> {
 #[test]
 fn counts_come_back_as_they_were() {
     let counts = [("inserted", 3), ("updated", 0), ("matched", u64::try_from(i64::MAX).unwrap())];
-    let text = render_result(&counts).unwrap();
-    assert!(text.ends_with("\"version\":1}"), "{text}");
-    let mut read = read_result(&text).unwrap();
-    read.sort_by_key(|(name, _)| counts.iter().position(|(known, _)| known == name));
-    assert_eq!(read, counts.map(|(name, count)| (name.to_owned(), count)));
+    let mut refused = RowNumbers::default();
+    for version in [1, 2] {
+        if version == 2 {
+            refused.add(7).unwrap();
+        }
+        let text = render_result(&counts, &refused).unwrap();
+        assert!(text.ends_with(&format!("\"version\":{version}}}")), "{text}");
+        let (mut read, rows) = read_result(&text).unwrap();
+        read.sort_by_key(|(name, _)| counts.iter().position(|(known, _)| known == name));
+        assert_eq!((read, &rows), (counts.map(|(name, count)| (name.to_owned(), count)).to_vec(), &refused));
+    }
 }
 
 #[test]
 fn a_result_of_another_form_is_refused() {
     let cases = [
-        ("{\"counts\":{},\"version\":2}", ErrorKind::NewerFormat),
+        ("{\"counts\":{},\"version\":3}", ErrorKind::NewerFormat),
+        ("{\"counts\":{},\"version\":2}", ErrorKind::Internal),
+        ("{\"counts\":{},\"refused\":\"2 1\",\"version\":2}", ErrorKind::Internal),
         ("{\"counts\":{}}", ErrorKind::Internal),
         ("{\"version\":1}", ErrorKind::Internal),
         ("{\"counts\":{\"inserted\":-1},\"version\":1}", ErrorKind::Internal),

@@ -84,6 +84,9 @@ impl ScopedPlan {
         };
         let plan = match plan {
             Plan::Append { table, batch } => Plan::Append { table, batch: stamp(&batch, tenant)? },
+            Plan::Upsert { table, batch, target, set } => {
+                Plan::Upsert { table, batch: stamp(&batch, tenant)?, target, set }
+            }
             Plan::Put { table, batch, set } => Plan::Put { table, batch: stamp(&batch, tenant)?, set },
             plan => plan,
         };

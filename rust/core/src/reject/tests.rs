@@ -36,6 +36,13 @@ fn a_share_is_of_the_rows_given() {
     assert_eq!(Limit::Rows(3).of(10), 3);
     assert_eq!(Limit::Share(0.25).of(10), 2);
     assert_eq!(Limit::Share(0.25).of(0), 0);
+    for percent in 1..100_u32 {
+        let share = f64::from(percent) / 100.0;
+        for rows in [1, 7, 50, 100, 1_000, 12_345, 1_000_000_000] {
+            let exact = u64::from(percent) * rows as u64 / 100;
+            assert_eq!(Limit::Share(share).of(rows), exact, "{percent} % of {rows}");
+        }
+    }
 }
 
 #[test]

@@ -131,7 +131,8 @@ fn check_indexes(table: &TableSchema) -> Result<()> {
         }
         set.iter().try_for_each(|&column| check_indexable(&table.columns[column], "the unique field"))?;
     }
-    for Index { columns, .. } in &table.indexes {
+    for Index { columns, filter, name, .. } in &table.indexes {
+        filter.iter().try_for_each(|filter| check_items(filter, &format!("the index `{name}`")))?;
         for (at, order) in columns.iter().enumerate() {
             if columns[..at].iter().any(|other| other.column == order.column) {
                 let name = &table.columns[order.column].name;
@@ -155,6 +156,15 @@ fn check_filter(table: &TableSchema, filter: &Filter, name: &str) -> Result<()> 
         return Err(invalid(format!(
             "the check `{name}` names the automatic key, which is not known before the insert"
         )));
+    }
+    check_items(filter, &format!("the check `{name}`"))
+}
+
+/// No database takes a subquery in a check or an index.
+fn check_items(filter: &Filter, place: &str) -> Result<()> {
+    if filter.has_items() {
+        return Err(invalid(format!("{place} looks at the items of a list one by one ($elemMatch, or $all of JSON)"))
+            .hint("no database takes a subquery there; $contains, $size and equality with an item are taken"));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use super::encode::{encode, encoded_len};
 use super::error::{check_load, check_warnings, too_large, translate};
 use super::infile::{Infile, lock};
 use crate::driver::{Chunks, Driver, Reply};
-use crate::fetch::RowSink;
+use crate::fetch::{Chunks as Chunked, Outlet, RowSink, unwanted};
 
 /// The whole time for connecting and sending `KILL QUERY`.
 const INTERRUPT_LIMIT: Duration = Duration::from_millis(500);
@@ -77,7 +77,7 @@ impl MysqlDriver {
             execute(conn, statement, values, cached).await
         };
         let mut reply = outcome?;
-        let reads = matches!(verb.as_str(), "SELECT" | "SHOW" | "WITH");
+        let reads = matches!(verb.as_str(), "SELECT" | "SHOW" | "WITH" | "EXPLAIN");
         let ok = conn.last_ok_packet();
         let warned = ok.is_some_and(|ok| ok.warnings() > 0);
         let open = ok.is_some_and(|ok| ok.status_flags().contains(StatusFlags::SERVER_STATUS_IN_TRANS));
@@ -87,11 +87,30 @@ impl MysqlDriver {
             // The answer to a write that returns its rows carries no count.
             _ => reply.rows.num_rows() as u64,
         };
-        if warned && let Err(error) = check_warnings(&warnings(conn).await?) {
+        if warned && let Err(error) = check_warnings(&warnings(conn).await?, reads) {
             // Outside a transaction the server has stored the changed value already.
             return Err(if reads || open { error } else { error.outcome(Outcome::Committed) });
         }
         Ok(reply)
+    }
+
+    async fn fetch_rows(&mut self, statement: &Statement, outlet: &Outlet) -> Result<Reply> {
+        let values = encode(statement)?;
+        let conn = self.conn.as_mut().ok_or_else(closed)?;
+        let prepared = conn.prep(statement.sql.as_str()).await.map_err(translate)?;
+        let mut result = conn.exec_iter(&prepared, values).await.map_err(translate)?;
+        let mut chunks = Chunked::new(&statement.returns);
+        while let Some(row) = result.next().await.map_err(translate)? {
+            decode_row(row, &statement.returns, &mut chunks.sink)?;
+            if let Some(chunk) = chunks.take_full()? {
+                outlet.0.send(chunk).await.map_err(|_| unwanted())?;
+            }
+        }
+        drop(result);
+        if conn.last_ok_packet().is_some_and(|ok| ok.warnings() > 0) {
+            check_warnings(&warnings(conn).await?, true)?;
+        }
+        Ok(Reply { rows: chunks.sink.finish()?, affected: 0 })
     }
 
     async fn load(&mut self, statement: &Statement, chunks: Chunks) -> Result<Reply> {
@@ -139,6 +158,19 @@ impl Driver for MysqlDriver {
             self.busy = true;
             let outcome = self.load(statement, chunks).await;
             self.settle(outcome)
+        })
+    }
+
+    /// An error leaves rows on the wire, and so a connection that is closed.
+    fn fetch<'a>(&'a mut self, statement: &'a Statement, outlet: Outlet) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(async move {
+            if self.is_closed() {
+                return Err(closed());
+            }
+            self.busy = true;
+            let outcome = self.fetch_rows(statement, &outlet).await;
+            self.busy = outcome.is_err();
+            outcome
         })
     }
 

@@ -15,6 +15,9 @@ use crate::dsn::ServerUrl;
 /// 1411 and 1441 a wrong or overflowing datetime, 1916 to 1918 a bad or overflowing cast.
 const LOSSES: &[u16] = &[1260, 1264, 1265, 1292, 1300, 1301, 1365, 1366, 1406, 1411, 1441, 1916, 1917, 1918];
 
+/// Those of a calculated number that a cast cut.
+const OVERFLOWS: &[u16] = &[1264, 1916];
+
 /// Codes whose messages hold names only.
 const NAMES_ONLY: &[u16] = &[
     1040, 1046, 1049, 1050, 1051, 1054, 1060, 1061, 1068, 1070, 1071, 1072, 1075, 1091, 1109, 1146, 1203, 1227, 1286,
@@ -207,7 +210,8 @@ const REGEX_GAVE_UP: u16 = 1139;
 const UNREAD_JSON: std::ops::RangeInclusive<u16> = 4035..=4044;
 
 /// Refuses a statement whose warnings (code, message) say that a value was changed, or not looked at.
-pub(super) fn check_warnings(warnings: &[(u16, String)]) -> Result<()> {
+/// `reads` tells that nothing was to be stored.
+pub(super) fn check_warnings(warnings: &[(u16, String)], reads: bool) -> Result<()> {
     if warnings.iter().any(|(code, _)| *code == REGEX_GAVE_UP) {
         return Err(Error::new(
             ErrorKind::LimitExceeded,
@@ -225,6 +229,11 @@ pub(super) fn check_warnings(warnings: &[(u16, String)]) -> Result<()> {
     let Some((code, text)) = warnings.iter().find(|(code, _)| LOSSES.contains(code)) else {
         return Ok(());
     };
+    if reads && OVERFLOWS.contains(code) {
+        return Err(Error::new(ErrorKind::OutOfRange, "a number that the query calculates does not fit its type")
+            .sqlstate("01000")
+            .hint("an int holds 64 bits and a Decimal 38 digits"));
+    }
     let column = column(text).map_or_else(String::new, |name| format!(" in column `{name}`"));
     let message = format!("the database changed or cut a value{column} and only warned (warning {code})");
     Err(Error::new(ErrorKind::DatabaseFailure, message)

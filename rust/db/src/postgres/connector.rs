@@ -8,6 +8,7 @@ use arrow_array::types::Int64Type;
 use dataflow_core::dialect::{Dialect, Postgres, Statement};
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
@@ -125,11 +126,8 @@ impl Connector for PostgresConnector {
         Box::pin(async {
             let (client, connection) =
                 self.config.connect(self.tls.clone()).await.map_err(|error| self.refused(&error))?;
-            let task = tokio::spawn(async move {
-                // How it ended is told to the exchange that was under way, as its own error.
-                connection.await.ok();
-            });
-            let mut driver = PostgresDriver::new(client, task, self.tls.clone());
+            let connection = Box::pin(connection.map(drop));
+            let mut driver = PostgresDriver::new(client, connection, self.tls.clone());
             if self.may_prepare(&mut driver).await? {
                 driver.keep_prepared();
             }

@@ -1,7 +1,9 @@
 //! One connection to PostgreSQL, by tokio-postgres.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use dataflow_core::Result;
@@ -9,7 +11,6 @@ use dataflow_core::dialect::{Param, ParamValue, Statement};
 use dataflow_core::types::LogicalType;
 use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, TryStreamExt};
-use tokio::task::JoinHandle;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -26,14 +27,47 @@ use crate::fetch::RowSink;
 const STATEMENT_CACHE: usize = 256;
 
 pub(super) struct PostgresDriver {
-    client: Client,
-    /// Owns the socket: aborting it closes the socket at once.
-    task: JoinHandle<()>,
+    speaker: Speaker,
+    wire: Wire,
     tls: MakeRustlsConnect,
+}
+
+/// Says what is wanted, and hears the answers.
+struct Speaker {
+    client: Client,
     /// None behind PgBouncer: every statement is unnamed.
     prepared: Option<HashMap<String, tokio_postgres::Statement>>,
     /// COPY was refused before it began: tokio-postgres has sent one Sync too many (rust-postgres#1337).
     out_of_step: bool,
+}
+
+/// The socket, which is closed when this is dropped.
+///
+/// Whoever waits for an answer reads and writes it: a task of its own would have to be woken for every statement, and
+/// would wake the waiting one in turn.
+struct Wire(Option<BoxFuture<'static, ()>>);
+
+impl Wire {
+    /// Runs an exchange to its end.
+    async fn drive<T>(&mut self, exchange: impl Future<Output = T>) -> T {
+        let mut exchange = pin!(exchange);
+        poll_fn(|cx| match exchange.as_mut().poll(cx) {
+            Poll::Pending => {
+                self.poll(cx);
+                exchange.as_mut().poll(cx)
+            }
+            ended => ended,
+        })
+        .await
+    }
+
+    /// Sends what is to be sent, and takes what has come.
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        // A connection that has ended is dropped: the exchange under way hears of it by that.
+        if self.0.as_mut().is_some_and(|connection| connection.as_mut().poll(cx).is_ready()) {
+            self.0 = None;
+        }
+    }
 }
 
 /// A parameter or row value already in wire format.
@@ -63,12 +97,43 @@ impl ToSql for Encoded {
 }
 
 impl PostgresDriver {
-    pub fn new(client: Client, task: JoinHandle<()>, tls: MakeRustlsConnect) -> Self {
-        PostgresDriver { client, task, tls, prepared: None, out_of_step: false }
+    /// `connection` is polled by the exchanges of `client`; how it ends is told to the exchange under way, as its error.
+    pub fn new(client: Client, connection: BoxFuture<'static, ()>, tls: MakeRustlsConnect) -> Self {
+        let speaker = Speaker { client, prepared: None, out_of_step: false };
+        PostgresDriver { speaker, wire: Wire(Some(connection)), tls }
     }
 
     pub fn keep_prepared(&mut self) {
-        self.prepared = Some(HashMap::new());
+        self.speaker.prepared = Some(HashMap::new());
+    }
+}
+
+impl Speaker {
+    async fn run(&mut self, statement: &Statement) -> Result<Reply> {
+        let plain = statement.params.is_empty() && statement.rows.is_none() && statement.returns.is_empty();
+        if plain { self.run_plain(statement).await } else { self.run_typed(statement).await }
+    }
+
+    async fn copy_in(&mut self, statement: &Statement, chunks: Chunks) -> Result<Reply> {
+        let sink = match self.begin_copy(&statement.sql).await {
+            Ok(sink) => sink,
+            Err(error) => {
+                self.out_of_step = true;
+                return Err(translate(&error));
+            }
+        };
+        let mut sink = pin!(sink);
+        for message in copy_stream(chunks) {
+            // A refused value ends the stream here: dropping the sink makes the server forget all of it.
+            let message = message?;
+            if sink.as_mut().feed(message).await.is_err() {
+                // The server has given up; its reason comes with the answer to the end of the stream.
+                break;
+            }
+        }
+        let affected =
+            sink.finish().await.map_err(|error| if error.is_closed() { lost() } else { translate(&error) })?;
+        Ok(Reply { affected, rows: RowSink::new(&[]).finish()? })
     }
 
     /// Control statements and DDL, by the simple protocol.
@@ -182,38 +247,15 @@ fn param_type(param: &Param) -> Type {
 
 impl Driver for PostgresDriver {
     fn run<'a>(&'a mut self, statement: &'a Statement) -> BoxFuture<'a, Result<Reply>> {
-        Box::pin(async move {
-            let plain = statement.params.is_empty() && statement.rows.is_none() && statement.returns.is_empty();
-            if plain { self.run_plain(statement).await } else { self.run_typed(statement).await }
-        })
+        Box::pin(self.wire.drive(self.speaker.run(statement)))
     }
 
     fn copy_in<'a>(&'a mut self, statement: &'a Statement, chunks: Chunks) -> BoxFuture<'a, Result<Reply>> {
-        Box::pin(async move {
-            let sink = match self.begin_copy(&statement.sql).await {
-                Ok(sink) => sink,
-                Err(error) => {
-                    self.out_of_step = true;
-                    return Err(translate(&error));
-                }
-            };
-            let mut sink = pin!(sink);
-            for message in copy_stream(chunks) {
-                // A refused value ends the stream here: dropping the sink makes the server forget all of it.
-                let message = message?;
-                if sink.as_mut().feed(message).await.is_err() {
-                    // The server has given up; its reason comes with the answer to the end of the stream.
-                    break;
-                }
-            }
-            let affected =
-                sink.finish().await.map_err(|error| if error.is_closed() { lost() } else { translate(&error) })?;
-            Ok(Reply { affected, rows: RowSink::new(&[]).finish()? })
-        })
+        Box::pin(self.wire.drive(self.speaker.copy_in(statement, chunks)))
     }
 
     fn interrupt(&self) -> BoxFuture<'static, ()> {
-        let (token, tls) = (self.client.cancel_token(), self.tls.clone());
+        let (token, tls) = (self.speaker.client.cancel_token(), self.tls.clone());
         Box::pin(async move {
             // One that does not arrive changes nothing: the socket is closed after the grace.
             token.cancel_query(tls).await.ok();
@@ -221,21 +263,18 @@ impl Driver for PostgresDriver {
     }
 
     fn is_closed(&self) -> bool {
-        self.client.is_closed() || self.out_of_step
+        self.speaker.client.is_closed() || self.speaker.out_of_step
     }
 
-    fn close(self: Box<Self>) {
-        self.task.abort();
+    /// Nobody has looked at the socket since the last exchange.
+    fn check_alive(&mut self) -> BoxFuture<'_, bool> {
+        Box::pin(poll_fn(|cx| {
+            self.wire.poll(cx);
+            Poll::Ready(!self.is_closed())
+        }))
     }
-}
 
-/// The encoder refused a value although the batch was checked: nothing of the stream may be kept.
-impl Drop for PostgresDriver {
-    fn drop(&mut self) {
-        if self.out_of_step {
-            self.task.abort();
-        }
-    }
+    fn close(self: Box<Self>) {}
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::error::connection_lost;
 use super::interrupt::Control;
 use super::worker::Job;
 use crate::driver::{Driver, Reply};
+use crate::fetch::Outlet;
 
 /// A connection served by its own thread, which owns it: a dropped future loses nothing, the thread
 /// ends its statement and closes the connection.
@@ -26,14 +27,14 @@ impl SqliteDriver {
         SqliteDriver { jobs, control, waiting: false }
     }
 
-    async fn send(&mut self, statement: &Statement) -> Result<Reply> {
+    async fn send(&mut self, statement: &Statement, outlet: Option<Outlet>) -> Result<Reply> {
         if self.is_closed() {
             return Err(connection_lost());
         }
         let (answer, reply) = oneshot::channel();
         self.waiting = true;
         self.control.begin();
-        self.jobs.send(Job { statement: statement.clone(), answer }).map_err(|_| connection_lost())?;
+        self.jobs.send(Job { statement: statement.clone(), outlet, answer }).map_err(|_| connection_lost())?;
         // Without an answer the thread has panicked; `waiting` keeps the connection closed.
         let reply = reply.await.map_err(|_| Error::internal("the thread of an SQLite connection ended"))?;
         self.waiting = false;
@@ -43,7 +44,11 @@ impl SqliteDriver {
 
 impl Driver for SqliteDriver {
     fn run<'a>(&'a mut self, statement: &'a Statement) -> BoxFuture<'a, Result<Reply>> {
-        Box::pin(self.send(statement))
+        Box::pin(self.send(statement, None))
+    }
+
+    fn fetch<'a>(&'a mut self, statement: &'a Statement, outlet: Outlet) -> BoxFuture<'a, Result<Reply>> {
+        Box::pin(self.send(statement, Some(outlet)))
     }
 
     /// Ends whatever runs when the future is first polled; resolves at once.

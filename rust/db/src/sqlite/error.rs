@@ -5,8 +5,13 @@ use std::ffi::c_int;
 use dataflow_core::{Error, ErrorKind, Outcome};
 use libsqlite3_sys as ffi;
 
+use super::arithmetic::OUT_OF_RANGE;
+
 /// Messages of SQLite that name schema objects only; any other may quote the statement or a value.
 const SAFE_MESSAGES: &[&str] = &["no such ", "duplicate column name", "table ", "index ", "cannot "];
+
+/// A code of our own: a function of ours has no number to give.
+pub(super) const OVERFLOW: c_int = ffi::SQLITE_ERROR | (200 << 8);
 
 pub(super) fn cancelled() -> Error {
     Error::new(ErrorKind::Cancelled, "the statement was cancelled")
@@ -31,6 +36,10 @@ pub(super) fn from_code(code: c_int, text: &str, offset: Option<usize>) -> Error
         ffi::SQLITE_BUSY_SNAPSHOT => {
             return Error::new(Kind::SerializationFailure, "another transaction wrote after this one had read")
                 .hint("run the transaction again; one that writes begins as a writing one");
+        }
+        OVERFLOW => {
+            return Error::new(Kind::OutOfRange, "a number that the query calculates does not fit its type")
+                .hint("an int holds 64 bits and a Decimal 38 digits");
         }
         ffi::SQLITE_READONLY_DBMOVED => {
             return failure("the database file was moved or deleted while it was open", "open it again");
@@ -96,6 +105,9 @@ fn other(code: c_int, text: &str, offset: Option<usize>) -> Error {
     let transaction = ["cannot start a transaction", "cannot commit", "cannot rollback", "no such savepoint"];
     if transaction.iter().any(|start| text.starts_with(start)) {
         return Error::new(ErrorKind::TransactionState, format!("SQLite: {text}"));
+    }
+    if text.as_bytes() == OUT_OF_RANGE.to_bytes() {
+        return Error::new(ErrorKind::OutOfRange, "a result is outside what its column holds");
     }
     // A column that is added with a check its rows do not meet.
     if text == "CHECK constraint failed" {

@@ -1,17 +1,19 @@
 //! SQL functions of ours, which SQLite calls on every connection's own thread.
 //!
-//! Each takes a pattern of some kind, mostly one for the whole statement, and a text: 1 or 0, null when one is null.
+//! Beside [`arithmetic`] each takes a pattern of some kind, mostly one for the whole statement, and a text: 1 or 0, null when one is null.
 
 use std::ffi::{CString, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use dataflow_core::dialect::{HAS_ANY_FUNCTION, REGEXP_FUNCTION};
-use dataflow_core::filter::{Items, Regex};
+use dataflow_core::dialect::{HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION};
+use dataflow_core::filter::{Items, Like, NumberTest, Regex};
 use libsqlite3_sys as ffi;
 
+use super::{arithmetic, calculation};
+
 /// Deterministic: an index may be built on it. Innocuous: a schema may call it in a file whose schema is not trusted.
-const FLAGS: c_int = ffi::SQLITE_UTF8 | ffi::SQLITE_DETERMINISTIC | ffi::SQLITE_INNOCUOUS;
+pub(super) const FLAGS: c_int = ffi::SQLITE_UTF8 | ffi::SQLITE_DETERMINISTIC | ffi::SQLITE_INNOCUOUS;
 
 /// What a function makes of its first value, and asks of its second.
 trait Pattern: Sized {
@@ -21,7 +23,7 @@ trait Pattern: Sized {
 
 impl Pattern for Regex {
     fn read(text: &str) -> Option<Self> {
-        Regex::parse(text).ok()
+        Regex::read(text).ok()
     }
 
     fn is_met(&self, text: &str) -> Option<bool> {
@@ -39,6 +41,26 @@ impl Pattern for Items {
     }
 }
 
+impl Pattern for Like {
+    fn read(text: &str) -> Option<Self> {
+        Like::parse(text, true).ok()
+    }
+
+    fn is_met(&self, text: &str) -> Option<bool> {
+        Some(self.is_match(text))
+    }
+}
+
+impl Pattern for NumberTest {
+    fn read(text: &str) -> Option<Self> {
+        NumberTest::parse(text)
+    }
+
+    fn is_met(&self, text: &str) -> Option<bool> {
+        Some(NumberTest::is_met(self, text))
+    }
+}
+
 /// Makes our functions known to a connection. Without memory for that, statements that call them are refused by name.
 ///
 /// # Safety
@@ -48,6 +70,10 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
     unsafe {
         make::<Regex>(db, REGEXP_FUNCTION);
         make::<Items>(db, HAS_ANY_FUNCTION);
+        make::<Like>(db, LIKE_FUNCTION);
+        make::<NumberTest>(db, NUMBER_FUNCTION);
+        arithmetic::register(db);
+        calculation::register(db);
     }
 }
 

@@ -11,7 +11,7 @@ use super::statement::{Execution, Prepared};
 use super::{bind, decode, error};
 use crate::driver::{Access, Reply};
 use crate::event::warn;
-use crate::fetch::RowSink;
+use crate::fetch::{Chunks, Outlet, RowSink, unwanted};
 
 /// Statements kept compiled on a connection.
 const KEPT: usize = 32;
@@ -86,6 +86,11 @@ impl<'d> Session<'d> {
     /// SQLite rolls back by itself when a write is interrupted or the disk is full; what follows would
     /// be committed statement by statement.
     pub fn run(&mut self, statement: &Statement) -> Result<Reply> {
+        self.run_into(statement, None)
+    }
+
+    /// As [`Session::run`]; with an outlet the rows of a query go there while they come.
+    pub fn run_into(&mut self, statement: &Statement, outlet: Option<&Outlet>) -> Result<Reply> {
         let word = statement.sql.trim().trim_end_matches(';');
         if word.eq_ignore_ascii_case("ROLLBACK") && self.db.is_autocommit() {
             self.lost = false;
@@ -95,7 +100,7 @@ impl<'d> Session<'d> {
             return Err(error::lost_transaction());
         }
         let inside = !self.db.is_autocommit();
-        let result = self.execute(statement);
+        let result = self.execute(statement, outlet);
         match result {
             Err(error) if inside && self.db.is_autocommit() => {
                 self.lost = true;
@@ -107,13 +112,13 @@ impl<'d> Session<'d> {
         }
     }
 
-    fn execute(&mut self, statement: &Statement) -> Result<Reply> {
+    fn execute(&mut self, statement: &Statement, outlet: Option<&Outlet>) -> Result<Reply> {
         let sql = &statement.sql;
         let mut kept = match self.kept.iter().position(|(text, _)| text == sql) {
             Some(at) => self.kept.remove(at),
             None => (sql.clone(), Prepared::new(self.db, sql, sql.len() <= LONGEST_KEPT)?),
         };
-        let result = execute(self.db, &mut kept.1, statement);
+        let result = execute(self.db, &mut kept.1, statement, outlet);
         if sql.len() <= LONGEST_KEPT {
             if self.kept.len() == KEPT {
                 self.kept.remove(0);
@@ -124,19 +129,19 @@ impl<'d> Session<'d> {
     }
 }
 
-fn execute(db: &Db<'_>, prepared: &mut Prepared<'_>, statement: &Statement) -> Result<Reply> {
+fn execute(db: &Db<'_>, prepared: &mut Prepared<'_>, statement: &Statement, outlet: Option<&Outlet>) -> Result<Reply> {
     let given = statement.rows.as_ref().map_or(statement.params.len(), RecordBatch::num_columns);
     // SQLite would take a missing parameter for NULL.
     if prepared.parameters() != given {
         return Err(Error::internal(format!("{given} values for {} parameters", prepared.parameters())));
     }
-    let mut sink = RowSink::new(&statement.returns);
+    let mut chunks = Chunks::new(&statement.returns);
     let mut execution = prepared.start();
     let mut affected = 0;
     match &statement.rows {
         None => {
             bind::bind_params(&mut execution, &statement.params)?;
-            affected += drain(db, &mut execution, &statement.returns, &mut sink)?;
+            affected += drain(db, &mut execution, &statement.returns, &mut chunks, outlet)?;
         }
         Some(batch) => {
             let columns = bind::columns(batch)?;
@@ -149,7 +154,7 @@ fn execute(db: &Db<'_>, prepared: &mut Prepared<'_>, statement: &Statement) -> R
                 for (at, column) in columns.iter().enumerate() {
                     column.bind(&mut execution, at, row)?;
                 }
-                drain(db, &mut execution, &statement.returns, &mut sink)
+                drain(db, &mut execution, &statement.returns, &mut chunks, outlet)
             };
             for row in 0..batch.num_rows() {
                 affected += run_row(row).map_err(|error| match error.kind() {
@@ -160,11 +165,17 @@ fn execute(db: &Db<'_>, prepared: &mut Prepared<'_>, statement: &Statement) -> R
         }
     }
     drop(execution);
-    Ok(Reply { rows: sink.finish()?, affected })
+    Ok(Reply { rows: chunks.sink.finish()?, affected })
 }
 
 /// Steps to the end; returns the rows written.
-fn drain(db: &Db<'_>, execution: &mut Execution<'_, '_, '_>, returns: &[Returned], sink: &mut RowSink) -> Result<u64> {
+fn drain(
+    db: &Db<'_>,
+    execution: &mut Execution<'_, '_, '_>,
+    returns: &[Returned],
+    chunks: &mut Chunks<'_>,
+    outlet: Option<&Outlet>,
+) -> Result<u64> {
     let before = db.total_changes();
     while execution.step()? {
         if returns.is_empty() {
@@ -173,10 +184,15 @@ fn drain(db: &Db<'_>, execution: &mut Execution<'_, '_, '_>, returns: &[Returned
         if execution.width() != returns.len() {
             return Err(Error::internal(format!("{} columns where {} are read", execution.width(), returns.len())));
         }
-        for (at, (builder, column)) in sink.columns.iter_mut().zip(returns).enumerate() {
+        for (at, (builder, column)) in chunks.sink.columns.iter_mut().zip(returns).enumerate() {
             decode::append(builder, column, execution.cell(at)?)?;
         }
-        sink.end_row();
+        chunks.sink.end_row();
+        if let Some(outlet) = outlet
+            && let Some(chunk) = chunks.take_full()?
+        {
+            outlet.0.blocking_send(chunk).map_err(|_| unwanted())?;
+        }
     }
     // `changes` still tells of the last write when this statement wrote nothing.
     Ok(if db.total_changes() == before { 0 } else { db.changes() })

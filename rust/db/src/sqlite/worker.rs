@@ -20,12 +20,15 @@ use super::handle::Db;
 use super::interrupt::Control;
 use super::session::Session;
 use crate::driver::{Access, Reply};
+use crate::fetch::Outlet;
 
 /// How long a statement waits while another process writes.
 const LOCK_WAIT: Duration = Duration::from_secs(30);
 
 pub(super) struct Job {
     pub statement: Statement,
+    /// Where the rows go while they come.
+    pub outlet: Option<Outlet>,
     pub answer: oneshot::Sender<Result<Reply>>,
 }
 
@@ -87,8 +90,9 @@ fn serve(runtime: &Handle, opening: Opening) {
 }
 
 fn answer(session: &mut Session<'_>, control: &Control, jobs: &mpsc::Receiver<Job>) {
-    while let Ok(Job { statement, answer }) = jobs.recv() {
-        let reply = session.run(&statement);
+    while let Ok(Job { statement, outlet, answer }) = jobs.recv() {
+        let reply = session.run_into(&statement, outlet.as_ref());
+        drop(outlet);
         control.end();
         // Nobody waits any more: the driver was given up and the connection goes.
         if answer.send(reply).is_err() {

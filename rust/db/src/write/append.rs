@@ -29,7 +29,7 @@ pub(super) struct Append {
     table: Arc<TableSchema>,
     scope: Scope,
     pub(super) rows: Rows,
-    keys: KeyWork,
+    pub(super) keys: KeyWork,
     now: i64,
     pub(super) return_rows: bool,
     /// The number of the first row in the load.
@@ -75,12 +75,17 @@ impl Append {
     }
 
     /// With the outcome of every row, where the rows are given back.
-    fn told(&self, mut written: Written) -> Result<Written> {
+    pub(super) fn told(&self, mut written: Written) -> Result<Written> {
         let Some(rows) = &written.rows else { return Ok(written) };
         let keys = rows.project(&self.table.key).map_err(|error| Error::internal(error.to_string()))?;
         let keys = key_columns(&self.table, keys.columns().to_vec(), rows.num_rows())?;
         written.outcomes = Some(Outcomes::new(self.first, &vec![Fate::Insert; rows.num_rows()], keys));
         Ok(written)
+    }
+
+    /// The row's number in the caller's data.
+    pub(super) fn number(&self, row: usize) -> usize {
+        number(self.numbers.as_deref(), row)
     }
 
     pub fn is_one_statement(&self, dialect: &dyn Dialect) -> bool {

@@ -15,6 +15,7 @@ use dataflow_core::{Error, Result};
 use super::append::whole_schema;
 use super::counts::{Changed, TOLD_KEYS};
 use super::load::{Part, repeats};
+use super::matching::Becomes;
 use super::merge::check_keys;
 use super::returned::{Found, told_nothing};
 use super::{Counts, Rows, Write, Writer, Written};
@@ -42,9 +43,10 @@ struct DeleteRows<'a> {
 impl Writer<'_> {
     pub(super) async fn change(&self, session: &mut Session, write: &Write) -> Result<Written> {
         match write {
-            Write::UpdateOne { filter, values } => self.update_one(session, filter, values).await,
-            Write::UpdateMatching { filter, values, max_affected, return_rows } => {
-                self.update_matching(session, filter, values, *max_affected, *return_rows).await
+            Write::UpdateOne { filter, values, update } => self.update_one(session, filter, values, update).await,
+            Write::UpdateMatching { filter, values, update, max_affected, return_rows } => {
+                let becomes = Becomes { values, update };
+                self.update_matching(session, filter, becomes, *max_affected, *return_rows).await
             }
             Write::DeleteOne { filter, version, hard } => self.delete_one(session, filter, *version, *hard).await,
             Write::DeleteMatching { filter, max_affected, hard, return_rows } => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use dataflow_core::batch::cell;
 use dataflow_core::event::Event;
-use dataflow_core::ledger::{read_result, render_result};
+use dataflow_core::ledger::{RowNumbers, State, read_result, render_result};
 use dataflow_core::merge::Fate;
 use dataflow_core::schema::TableSchema;
 use dataflow_core::types::LogicalType;
@@ -85,19 +85,30 @@ impl Counts {
         }
         counts
     }
+}
 
-    /// As the ledger keeps them.
-    pub(super) fn render(&self) -> Result<String> {
-        let counts: Vec<_> = Self::NAMES.into_iter().zip(self.values()).collect();
-        render_result(&counts)
+/// What came of the rows of a load so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub counts: Counts,
+    /// The rows that were refused, where a later run has to know them: their keys are those of no stored row.
+    pub refused: RowNumbers,
+}
+
+impl Progress {
+    /// As the ledger keeps it.
+    pub fn render(&self) -> Result<String> {
+        let counts: Vec<_> = Counts::NAMES.into_iter().zip(self.counts.values()).collect();
+        render_result(&counts, &self.refused)
     }
 
     /// # Errors
     /// As of [`read_result`].
-    pub(super) fn read(text: &str) -> Result<Self> {
-        let counts = read_result(text)?;
+    pub fn of(state: &State) -> Result<Self> {
+        let Some(text) = state.result.as_deref() else { return Ok(Progress::default()) };
+        let (counts, refused) = read_result(text)?;
         let find = |wanted| counts.iter().find(|(name, _)| name == wanted).map_or(0, |(_, count)| *count);
-        Ok(Counts::from_values(Self::NAMES.map(find)))
+        Ok(Progress { counts: Counts::from_values(Counts::NAMES.map(find)), refused })
     }
 }
 
@@ -167,9 +178,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_come_back_from_the_ledger() {
-        let counts = Counts::from_values([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        assert_eq!(Counts::read(&counts.render().unwrap()).unwrap(), counts);
+    fn progress_comes_back_from_the_ledger() {
+        let mut progress = Progress { counts: Counts::from_values([1, 2, 3, 4, 5, 6, 7, 8, 9]), ..Progress::default() };
+        progress.refused.add(3).unwrap();
+        let begun = State::begun(String::new());
+        assert_eq!(Progress::of(&begun).unwrap(), Progress::default());
+        let state = State { result: Some(progress.render().unwrap()), ..begun };
+        assert_eq!(Progress::of(&state).unwrap(), progress);
     }
 
     #[test]

@@ -84,7 +84,13 @@ impl Write {
                 hash.setting("on_missing", missing_word(*on_missing));
                 hash.setting("duplicates", duplicates_word(*duplicates));
             }
-            Write::UpdateMatching { filter, .. } => add_filter(hash, filter),
+            Write::UpdateMatching { filter, update, .. } => {
+                add_filter(hash, filter);
+                // What is set alone has the hash that it had before there were operators.
+                if !update.is_empty() {
+                    hash.setting("operators", &format!("{:?}", update.steps));
+                }
+            }
             Write::DeleteMatching { filter, hard, .. } => {
                 add_filter(hash, filter);
                 hash.setting("hard", &hard.to_string());

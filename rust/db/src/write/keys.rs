@@ -10,16 +10,53 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{Field, Schema};
-use dataflow_core::dialect::{Dialect, KeyGenerator, Param, ParamValue, Statement};
+use dataflow_core::dialect::{Dialect, KeyGenerator, Param, ParamValue, SEQUENCE_LOCK, Statement};
 use dataflow_core::schema::{KeySource, TableSchema, arrow_field};
 use dataflow_core::types::LogicalType;
 use dataflow_core::value::Value;
 use dataflow_core::{Error, Result};
 
-use crate::execute::query;
+use crate::execute::{control, query};
 use crate::fetch::text_cell;
 use crate::schema::{META, meta_exists, put_meta};
-use crate::session::{Limits, Session};
+use crate::session::{Effect, Limits, Session};
+
+/// The sequence of the key column $2 of table $1.
+const SEQUENCE: &str = "pg_get_serial_sequence($1, $2)::regclass";
+
+/// The generator of a table's keys on PostgreSQL.
+struct Sequence<'a> {
+    name: String,
+    key: &'a str,
+}
+
+impl Sequence<'_> {
+    /// With the table as $1, the key as $2 and the number as $3.
+    fn statement(&self, sql: &str, number: i64) -> Statement {
+        let statement = Statement::unscoped(sql.to_owned(), "the generator of a table's keys");
+        let mut statement = statement.with_text(&self.name).with_text(self.key).returning(&[("id", LogicalType::Int)]);
+        statement.params.push(Param { ty: LogicalType::Int, value: ParamValue::One(Value::Int(number)) });
+        statement
+    }
+
+    /// Sets the generator to a key far above it.
+    ///
+    /// Nobody sets it between the look at it and the setting, or the later of two would turn it back to the lower key.
+    /// The lock ends with the savepoint, long before the transaction does; a generator that is set stays so.
+    async fn jump(&self, session: &mut Session, largest: i64, limits: &Limits) -> Result<()> {
+        let steps = |verb: &str| Statement::unscoped(format!("{verb} dataflow_keys"), "a savepoint");
+        let lock = format!("SELECT $3::bigint FROM pg_advisory_xact_lock({SEQUENCE_LOCK}, {SEQUENCE}::oid::int4)");
+        let set = format!(
+            "SELECT setval(seq, $3) FROM (SELECT {SEQUENCE} AS seq) AS s WHERE $3 > coalesce(pg_sequence_last_value(seq), 0)"
+        );
+        control(session, &steps("SAVEPOINT"), Effect::Nothing, limits).await?;
+        for sql in [lock, set] {
+            query(session, &self.statement(&sql, largest), limits).await?;
+        }
+        control(session, &steps("ROLLBACK TO SAVEPOINT"), Effect::Nothing, limits).await?;
+        control(session, &steps("RELEASE SAVEPOINT"), Effect::Nothing, limits).await
+    }
+}
 
 /// What is known of the keys of an append, and the ids allocated for it.
 #[derive(Clone, Debug)]
@@ -62,6 +99,11 @@ impl KeyWork {
         self.missing > 0
     }
 
+    /// The largest key given that the database could give too.
+    pub const fn largest_given(&self) -> Option<i64> {
+        self.largest_given
+    }
+
     /// Whether rows with a key have to be stored before those without: a database that counts by itself would give a
     /// key that a later row of the data brings.
     pub fn needs_order(&self, dialect: &dyn Dialect) -> bool {
@@ -100,7 +142,8 @@ impl KeyWork {
 
     /// Moves the identity above the given keys, and takes from it in one call what the rows without key need.
     ///
-    /// Small gaps are crossed by `nextval`, which no concurrent writer can turn back; only a jump sets the value.
+    /// Small gaps are crossed by `nextval`, which no concurrent writer can turn back; only a jump sets the value, one
+    /// writer at a time.
     async fn take_identities(
         &self,
         session: &mut Session,
@@ -108,37 +151,30 @@ impl KeyWork {
         table: &TableSchema,
         limits: &Limits,
     ) -> Result<Arc<[i64]>> {
-        let text = |value: &str| Param {
-            ty: LogicalType::Text { max_length: None },
-            value: ParamValue::One(Value::Text(value.to_owned().into())),
-        };
-        let int = |value: i64| Param { ty: LogicalType::Int, value: ParamValue::One(Value::Int(value)) };
-        let sequence = "pg_get_serial_sequence($1, $2)::regclass";
-        let (name, key) = (dialect.qualified_table(table), key_name(table)?);
-        let mut raise = Statement::unscoped(
-            format!(
-                "SELECT CASE WHEN gap > 1000 THEN setval(seq, $3) ELSE (SELECT max(id) FROM (SELECT nextval(seq) AS id FROM generate_series(1, gap)) AS taken) END \
-                 FROM (SELECT seq, $3 - coalesce(pg_sequence_last_value(seq), 0) AS gap FROM (SELECT {sequence} AS seq) AS s) AS g WHERE gap > 0"
-            ),
-            "the generator of a table's keys",
-        )
-        .returning(&[("last", LogicalType::Int)]);
+        let sequence = Sequence { name: dialect.qualified_table(table), key: key_name(table)? };
         if let Some(largest) = self.largest_given {
-            raise.params = vec![text(&name), text(key), int(largest)];
-            query(session, &raise, limits).await?;
+            let raise = sequence.statement(
+                &format!(
+                    "SELECT CASE WHEN gap <= 1000 THEN (SELECT max(id) FROM (SELECT nextval(seq) AS id FROM generate_series(1, gap)) AS taken) END \
+                     FROM (SELECT seq, $3 - coalesce(pg_sequence_last_value(seq), 0) AS gap FROM (SELECT {SEQUENCE} AS seq) AS s) AS g WHERE gap > 0"
+                ),
+                largest,
+            );
+            let raised = query(session, &raise, limits).await?;
+            if raised.num_rows() > 0 && raised.column(0).is_null(0) {
+                sequence.jump(session, largest, limits).await?;
+            }
         }
         if self.missing == 0 {
             return Ok(Arc::from([]));
         }
-        let mut take = Statement::unscoped(
+        let take = sequence.statement(
             // Materialized: the name of the sequence would be looked up for every id.
-            format!(
-                "WITH s AS MATERIALIZED (SELECT {sequence} AS seq) SELECT nextval(seq) FROM s, generate_series(1, $3)"
+            &format!(
+                "WITH s AS MATERIALIZED (SELECT {SEQUENCE} AS seq) SELECT nextval(seq) FROM s, generate_series(1, $3)"
             ),
-            "the generator of a table's keys",
-        )
-        .returning(&[("id", LogicalType::Int)]);
-        take.params = vec![text(&name), text(key), int(i64::try_from(self.missing).unwrap_or(i64::MAX))];
+            i64::try_from(self.missing).unwrap_or(i64::MAX),
+        );
         let rows = query(session, &take, limits).await?;
         Ok(rows.column(0).as_primitive::<Int64Type>().values().iter().copied().collect())
     }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use dataflow_core::dialect::Statement;
-use dataflow_core::ledger::{Entry, State, Status, change_to, older_than};
+use dataflow_core::ledger::{Entry, RowNumbers, State, Status, change_to, older_than};
 use dataflow_core::plan::{Plan, Scope};
 use dataflow_core::{Error, ErrorKind, Result};
 
 use super::append::Append;
+use super::counts::Progress;
 use super::{Counts, Job, Rows, Write, Writer, Written};
 use crate::context::Context;
 use crate::database::Database;
@@ -29,6 +30,8 @@ pub(super) struct Step {
     pub last: bool,
     /// What came of the rows before.
     pub before: Counts,
+    /// Which of those were refused; None where no later run has to know.
+    pub refused: Option<RowNumbers>,
 }
 
 impl Step {
@@ -38,12 +41,16 @@ impl Step {
         *status == Status::Running && *rows_done == self.from.rows && *input_hash == self.from.hash
     }
 
-    fn state(&self, counts: Counts, epoch: i64) -> Result<State> {
+    fn state(&self, written: &Written, epoch: i64) -> Result<State> {
+        let refused = match &self.refused {
+            Some(before) => written.refused_after(before)?,
+            None => RowNumbers::default(),
+        };
         Ok(State {
             status: if self.last { Status::Done } else { Status::Running },
             input_hash: self.to.hash.clone(),
             rows_done: self.to.rows,
-            result: Some(self.before.and(counts).render()?),
+            result: Some(Progress { counts: self.before.and(written.counts), refused }.render()?),
             epoch,
         })
     }
@@ -55,6 +62,17 @@ enum Claimed {
     Step(i64),
     /// The work is elsewhere.
     Elsewhere(State),
+}
+
+impl Written {
+    /// The rows that were refused before and here.
+    pub(super) fn refused_after(&self, before: &RowNumbers) -> Result<RowNumbers> {
+        let mut refused = before.clone();
+        for reject in self.rejects.iter().flatten() {
+            refused.add(reject.row as u64)?;
+        }
+        Ok(refused)
+    }
 }
 
 impl Database {
@@ -80,7 +98,7 @@ impl Writer<'_> {
             Some(nothing) => nothing,
             None => self.run_job(session, job, Effect::Nothing).await?,
         };
-        ledger.advance(session, &step.entry, epoch, &step.state(written.counts, epoch + 1)?).await?;
+        ledger.advance(session, &step.entry, epoch, &step.state(&written, epoch + 1)?).await?;
         Ok(written)
     }
 

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dataflow_core::ledger::RowNumbers;
 use dataflow_core::merge::{Duplicates, Keys, same_key};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
@@ -69,6 +70,15 @@ impl SeenKeys {
         }
     }
 
+    /// Forgets the key, unless a row of an earlier piece had it.
+    fn forget(&mut self, key: &[u8], first: usize) {
+        if let Entry::Occupied(entry) = self.rows.entry(self.digest(key))
+            && u32::from_le_bytes(*entry.get()) as usize >= first
+        {
+            entry.remove();
+        }
+    }
+
     /// The row of an earlier piece that had the key.
     fn find(&self, key: &[u8], first: usize) -> Option<usize> {
         let row = self.rows.get(&self.digest(key)).map(|row| u32::from_le_bytes(*row) as usize);
@@ -83,11 +93,14 @@ impl Part {
         keys.iter().map(|key| key.and_then(|key| seen.find(key, self.first))).collect()
     }
 
-    /// Notes the keys of rows, by their numbers in the piece.
-    pub(super) fn note<'k>(&self, rows: impl Iterator<Item = (usize, &'k [u8])>) -> Result<()> {
+    /// Notes the keys of rows, by their numbers in the piece; those of refused rows are the keys of none, whatever an
+    /// attempt has noted that was undone.
+    pub(super) fn settle(&self, numbers: &[usize], keys: &Keys, is_refused: impl Fn(usize) -> bool) -> Result<()> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        for (row, key) in rows {
-            seen.note(key, self.first, self.first + row)?;
+        let keyed = || numbers.iter().zip(keys.iter()).filter_map(|(&number, key)| Some((number, key?)));
+        keyed().filter(|(number, _)| is_refused(*number)).for_each(|(_, key)| seen.forget(key, self.first));
+        for (number, key) in keyed().filter(|(number, _)| !is_refused(*number)) {
+            seen.note(key, self.first, self.first + number)?;
         }
         Ok(())
     }
@@ -135,8 +148,9 @@ impl Part {
 
 impl Write {
     /// Notes the keys of rows that are written already, so that later ones with the same keys are known as repetitions,
-    /// and that the database has given keys to those without one, whichever these are.
-    pub(super) fn note_keys(&self, table: &Arc<TableSchema>) -> Result<()> {
+    /// and that the database has given keys to those without one, whichever these are. A row of the load that was
+    /// refused is not written.
+    pub(super) fn note_keys(&self, table: &Arc<TableSchema>, refused: &RowNumbers) -> Result<()> {
         if let (Write::Append { rows, .. } | Write::Upsert { rows, .. }, Some(part)) = (self, self.part())
             && KeyWork::new(table, &rows_keys(table, rows)?, rows.count(), false).generates()
         {
@@ -150,7 +164,7 @@ impl Write {
             _ => return Ok(()),
         };
         let keys = Keys::of(table, columns, &rows.whole(table)?.batch)?;
-        part.repeats(keys.iter(), Duplicates::First).map(drop)
+        part.settle(&rows.numbers(), &keys, |number| refused.contains((part.first + number) as u64))
     }
 
     /// Two writes: one of the first `rows`, one of the others.

@@ -7,10 +7,11 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use dataflow_core::batch::{Given, cell, check_rows};
 use dataflow_core::dialect::Statement;
-use dataflow_core::filter::Filter;
-use dataflow_core::merge::{Fate, changed_columns, meet, merged, stale};
+use dataflow_core::filter::{Comparison, Filter};
+use dataflow_core::merge::{Fate, changed_columns, meet_all, merged, stale};
 use dataflow_core::plan::{Assignment, Plan, Selection};
 use dataflow_core::schema::{ColumnSchema, Role, TableSchema};
+use dataflow_core::update::Update;
 use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 
@@ -19,27 +20,52 @@ use super::returned::Found;
 use super::{Counts, Writer, Written};
 use crate::session::{Effect, Session};
 
+/// Most rows that are changed in memory at a time: each is there whole, as it was and as it will be.
+const PIECE: u64 = 10_000;
+
+/// What becomes of every row: values, and what operators make of those it has.
+#[derive(Clone, Copy)]
+pub(super) struct Becomes<'a> {
+    pub(super) values: &'a Given,
+    pub(super) update: &'a Update,
+}
+
 impl Writer<'_> {
     /// Rows that have the values already are counted and left alone: their version and times stay.
     pub(super) async fn update_matching(
         &self,
         session: &mut Session,
         filter: &Filter,
-        values: &Given,
+        becomes: Becomes<'_>,
         max_affected: Option<u64>,
         return_rows: bool,
     ) -> Result<Written> {
+        let Becomes { values, update } = becomes;
         self.check_versions(session, filter, values).await?;
         let assigned = values_of(&self.table, values)?;
-        if return_rows {
-            return self.update_found(session, filter, values, max_affected).await;
+        if assigned.is_empty() && update.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidFilter, "updates names no field").path("updates"));
         }
-        let written = self.update_unseen(session, filter, assigned).await?;
+        if return_rows {
+            let selection = Selection::Matching(filter.clone());
+            let stored = self.find(session, selection, None, false).await?;
+            return self.update_found(session, &stored, becomes, max_affected, true).await;
+        }
+        let Some(operators) = update.assignments(&self.table, self.now)? else {
+            return self.update_in_pieces(session, filter, becomes, max_affected).await;
+        };
+        let set = assigned.into_iter().map(|(at, value)| {
+            let differs = Filter::Not(Box::new(Filter::equal(at, value.clone())));
+            (at, Assignment::Value(value), differs)
+        });
+        let written = self.update_unseen(session, filter, set.chain(operators).collect()).await;
+        let written = written.map_err(|error| arithmetic(error, update))?;
         check_affected(written.counts.updated, max_affected)?;
         Ok(written)
     }
 
-    /// All rows in one statement, of which nothing but the number comes back.
+    /// All rows in one statement, of which nothing but the number comes back. Each column comes with its assignment and
+    /// the rows in which that changes something.
     ///
     /// The rows are locked before they are counted: between a count and the update another writer could make a row
     /// equal, which then were in neither number, or different, which were in both. A row that comes to match after the
@@ -48,19 +74,23 @@ impl Writer<'_> {
         &self,
         session: &mut Session,
         filter: &Filter,
-        assigned: Vec<(usize, Value<'static>)>,
+        assigned: Vec<(usize, Assignment, Filter)>,
     ) -> Result<Written> {
-        let differs = |(at, value): &(usize, Value<'static>)| Filter::Not(Box::new(Filter::equal(*at, value.clone())));
-        let changes = Filter::Or(assigned.iter().map(differs).collect());
+        let changes = Filter::Or(assigned.iter().map(|(_, _, differs)| differs.clone()).collect());
         let both = |second| Filter::And(vec![filter.clone(), second]);
-        if !self.dialect.lock_rows().is_empty() {
-            self.count_locked(session, filter.clone()).await?;
-        }
-        let unchanged = self.count_locked(session, both(Filter::Not(Box::new(changes.clone())))).await?;
-        let assigned = assigned.into_iter().map(|(at, value)| (at, Assignment::Value(value)));
+        let unchanged = match changes.is_everything() {
+            true => 0,
+            false => {
+                if !self.dialect.lock_rows().is_empty() {
+                    self.count_locked(session, filter.clone()).await?;
+                }
+                self.count_locked(session, both(Filter::Not(Box::new(changes.clone())))).await?
+            }
+        };
+        let assigned = assigned.into_iter().map(|(at, assignment, _)| (at, assignment));
         let plan = Plan::Change {
             table: Arc::clone(&self.table),
-            selection: Selection::Matching(both(changes)),
+            selection: Selection::Matching(if changes.is_everything() { filter.clone() } else { both(changes) }),
             assignments: assigned.chain(self.managed()).collect(),
             include_deleted: false,
         };
@@ -72,28 +102,54 @@ impl Writer<'_> {
         Ok(Written { counts, changed, ..Written::default() })
     }
 
-    /// Rows that are given back: read under a lock, and those that differ are written by key.
-    async fn update_found(
+    /// Rows that are changed in memory, some at a time in the order of their keys, so that none comes twice.
+    async fn update_in_pieces(
         &self,
         session: &mut Session,
         filter: &Filter,
-        values: &Given,
+        becomes: Becomes<'_>,
         max_affected: Option<u64>,
     ) -> Result<Written> {
-        let stored = self.find(session, Selection::Matching(filter.clone()), None, false).await?;
-        let given = values.take(&vec![0; stored.num_rows()])?;
+        let (mut counts, mut rest) = (Counts::default(), filter.clone());
+        loop {
+            let stored = self.find(session, Selection::Matching(rest), Some(PIECE), false).await?;
+            let piece = self.update_found(session, &stored, becomes, None, false).await?.counts;
+            counts.matched += piece.matched;
+            counts.updated += piece.updated;
+            counts.unchanged += piece.unchanged;
+            check_affected(counts.updated, max_affected)?;
+            if (stored.num_rows() as u64) < PIECE {
+                let changed = vec![Changed::unnamed("update", counts.updated)];
+                return Ok(Written { counts, changed, ..Written::default() });
+            }
+            rest = Filter::And(vec![filter.clone(), behind(&self.table, &stored)?]);
+        }
+    }
+
+    /// Rows that were read under a lock, of which those that differ are written by key.
+    async fn update_found(
+        &self,
+        session: &mut Session,
+        stored: &RecordBatch,
+        becomes: Becomes<'_>,
+        max_affected: Option<u64>,
+        return_rows: bool,
+    ) -> Result<Written> {
+        let given = becomes.update.resolve(&self.table, becomes.values, stored, self.now)?;
         let rules = self.update_rules();
-        let meet = |row| meet(&self.table, &given, row, &stored, row, &rules);
-        let fates = (0..stored.num_rows()).map(meet).collect::<Result<Vec<_>>>()?;
+        let fates = meet_all(&self.table, &given, stored, &rules)?;
         let counts = Counts { matched: stored.num_rows() as u64, ..Counts::of(&fates) };
         check_affected(counts.updated, max_affected)?;
-        let changed = merged(&self.table, &given, &stored, &fates, &rules)?;
+        let changed = merged(&self.table, &given, stored, &fates, &rules)?;
         check_rows(&self.table, &changed)?;
-        self.put(session, &changed, &changed_columns(&self.table, &given, &stored, &fates, &rules)).await?;
+        self.put(session, &changed, &changed_columns(&self.table, &given, stored, &fates, &rules)).await?;
         let events = vec![Changed::new("update", counts.updated, &self.table, Some(&changed))?];
         let written = Written { counts, changed: events, ..Written::default() };
+        if !return_rows {
+            return Ok(written);
+        }
         let none = stored.slice(0, 0);
-        Found { table: &self.table, given: None, stored: &stored, changed: &changed, added: &none, order: &[] }
+        Found { table: &self.table, given: None, stored, changed: &changed, added: &none, order: &[] }
             .told(written, &fates, 0)
     }
 
@@ -178,8 +234,8 @@ pub(super) fn check_affected(rows: u64, most: Option<u64>) -> Result<()> {
 /// The values of the one row given, by column.
 ///
 /// # Errors
-/// `KeyMismatch` for a key, `InvalidFilter` where nothing is given, or the time of the last write: it only moves
-/// forward, and not by one value for many rows.
+/// `KeyMismatch` for a key, `InvalidFilter` for the time of the last write: it only moves forward, and not by one value
+/// for many rows.
 fn values_of(table: &TableSchema, given: &Given) -> Result<Vec<(usize, Value<'static>)>> {
     let mut values = Vec::new();
     for (at, column) in table.columns.iter().enumerate() {
@@ -195,8 +251,29 @@ fn values_of(table: &TableSchema, given: &Given) -> Result<Vec<(usize, Value<'st
         }
         values.push((at, cell(&column.ty, given.batch.column(at), 0)?.into_owned()));
     }
-    if values.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidFilter, "updates names no field").path("updates"));
-    }
     Ok(values)
+}
+
+/// No database says whose result is out of range.
+fn arithmetic(error: Error, update: &Update) -> Error {
+    let mut arithmetic = update.steps.iter().filter(|step| step.change.is_arithmetic());
+    match (arithmetic.next(), arithmetic.next()) {
+        _ if error.kind() != ErrorKind::OutOfRange => error,
+        (Some(only), None) => error.path(only.path.clone()),
+        _ => error.path("updates"),
+    }
+}
+
+/// The rows whose keys come after that of the last one.
+fn behind(table: &TableSchema, stored: &RecordBatch) -> Result<Filter> {
+    let last = stored.num_rows() - 1;
+    let mut later = Vec::with_capacity(table.key.len());
+    let mut equal = Vec::with_capacity(table.key.len());
+    for &column in &table.key {
+        let value = cell(&table.columns[column].ty, stored.column(column), last)?.into_owned();
+        let greater = Filter::Compare { column, comparison: Comparison::Greater, value: value.clone() };
+        later.push(Filter::And(equal.iter().cloned().chain([greater]).collect()));
+        equal.push(Filter::equal(column, value));
+    }
+    Ok(Filter::Or(later))
 }

@@ -17,6 +17,7 @@ use super::append::{Append, pieces};
 use super::counts::Changed;
 use super::form::{ARRAY_BYTES, ARRAY_ROWS, wide_schema};
 use super::load::repeats;
+use super::operators::Operators;
 use super::returned::{Found, told_nothing};
 use super::sync::Within;
 use super::{Counts, Rows, Write, Writer, Written};
@@ -29,30 +30,47 @@ const SAVEPOINT: &str = "dataflow_merge";
 
 /// An upsert or an update of many rows, checked and without duplicates.
 pub(super) struct Merge {
-    given: Given,
-    rules: Rules,
-    keys: Keys,
-    goes: Vec<usize>,
-    repeats: Vec<Option<usize>>,
+    pub(super) given: Given,
+    pub(super) rules: Rules,
+    pub(super) keys: Keys,
+    pub(super) goes: Vec<usize>,
+    pub(super) repeats: Vec<Option<usize>>,
     /// The number of the first row in the load.
-    first: usize,
-    return_rows: bool,
+    pub(super) first: usize,
+    pub(super) return_rows: bool,
     /// The stored rows of which the data is to be all.
     pub within: Option<Within>,
+    /// Whether statements may decide by themselves what becomes of the rows.
+    pub(super) direct: bool,
+    /// What else becomes of the row, which is one then.
+    pub(super) operators: Option<Arc<Operators>>,
 }
 
 impl Merge {
     pub fn new(table: &Arc<TableSchema>, write: Write, now: i64) -> Result<Self> {
-        let (rows, rules, return_rows, part, within) = match write {
-            Write::Upsert { rows, conflict_on, on_match, duplicates, update, return_rows, part, within } => {
+        let (rows, rules, return_rows, part, within, operators) = match write {
+            Write::Upsert {
+                rows,
+                conflict_on,
+                on_match,
+                duplicates,
+                mut update,
+                operators,
+                return_rows,
+                part,
+                within,
+            } => {
                 let on_missing = OnMissing::Insert;
+                if let (Some(update), Some(operators)) = (&mut update, &operators) {
+                    update.extend(operators.columns(table));
+                }
                 let rules = Rules { target: conflict_on, on_match, on_missing, duplicates, update, now };
-                (rows, rules, return_rows, part, within)
+                (rows, rules, return_rows, part, within, operators)
             }
             Write::UpdateRows { rows, on_missing, duplicates, return_rows, part } => {
                 let (target, on_match) = (table.key.clone(), OnMatch::Update);
                 let rules = Rules { target, on_match, on_missing, duplicates, update: None, now };
-                (rows, rules, return_rows, part, None)
+                (rows, rules, return_rows, part, None, None)
             }
             _ => return Err(Error::internal("a write that is no merge")),
         };
@@ -67,15 +85,16 @@ impl Merge {
         if let Some(within) = &within {
             within.check(table, &rules.target, &keys)?;
         }
-        Ok(Merge { given, rules, keys, goes, repeats, first, return_rows, within })
+        Ok(Merge { given, rules, keys, goes, repeats, first, return_rows, within, direct: false, operators })
     }
 
-    /// Refuses data without a single value to be found by: it would always be inserted, whatever is there.
+    /// All rows of a write. Refuses data without a single value to be found by: it would always be inserted, whatever
+    /// is there.
     pub fn with_target(self, table: &TableSchema) -> Result<Self> {
         if self.rules.on_missing == OnMissing::Insert && self.rules.on_match != OnMatch::Refuse {
             check_target(table, &self.given, &self.rules.target)?;
         }
-        Ok(self)
+        Ok(Merge { direct: self.operators.is_none(), ..self })
     }
 
     /// By which every row given is found, where it has a value.
@@ -100,7 +119,7 @@ impl Merge {
     }
 
     /// The rows that go and have a key, in the order of their keys.
-    fn keyed(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(super) fn keyed(&self) -> impl Iterator<Item = usize> + '_ {
         self.keys.order().iter().copied().filter(|&row| self.goes[row] == row)
     }
 
@@ -136,23 +155,28 @@ pub(super) fn check_keys(table: &TableSchema, given: &Given) -> Result<()> {
 
 impl Writer<'_> {
     pub(super) async fn merge(&self, session: &mut Session, merge: &Merge) -> Result<Written> {
-        let Merge { given, rules, keys, goes, repeats, .. } = merge;
+        let Merge { rules, keys, goes, repeats, .. } = merge;
+        if let Some(written) = self.merge_direct(session, merge).await? {
+            return Ok(written);
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
             let stored = self.find_keys(session, merge).await?;
+            let given = &*merge.met(&self.table, &stored)?;
             let fates = decide(&self.table, given, keys, goes, repeats, &stored, rules);
             let fates = fates.map_err(|error| error.within_rows("data"))?;
             let inserts = fates.contains(&Fate::Insert);
             // SQLite has one writer at a time: nobody comes between.
             let races = inserts && !self.dialect.lock_rows().is_empty() && !keys.order().is_empty();
             if !races {
-                return self.write_fates(session, merge, &stored, &fates).await;
+                return self.write_fates(session, merge, given, &stored, &fates).await;
             }
             self.savepoint(session, "SAVEPOINT", SAVEPOINT).await?;
-            match self.write_fates(session, merge, &stored, &fates).await {
+            match self.write_fates(session, merge, given, &stored, &fates).await {
                 Err(error) if error.kind() == ErrorKind::UniqueViolation => {
                     self.savepoint(session, "ROLLBACK TO SAVEPOINT", SAVEPOINT).await?;
+                    self.savepoint(session, "RELEASE SAVEPOINT", SAVEPOINT).await?;
                     let now = self.find_keys(session, merge).await?;
                     // The same rows as before: a mistake of the data, or a row that this transaction cannot see.
                     if Keys::of(&self.table, &rules.target, &now)? == Keys::of(&self.table, &rules.target, &stored)? {
@@ -199,7 +223,8 @@ impl Writer<'_> {
             return Ok(found);
         }
         // Some are put as whole rows.
-        let whole = merge.return_rows || self.dialect.put_form() == PutForm::OnDuplicateKey;
+        let whole =
+            merge.return_rows || merge.operators.is_some() || self.dialect.put_form() == PutForm::OnDuplicateKey;
         let columns = match whole {
             true => (0..self.table.columns.len()).collect(),
             false => met_columns(&self.table, &merge.given, &merge.rules),
@@ -217,10 +242,11 @@ impl Writer<'_> {
         &self,
         session: &mut Session,
         merge: &Merge,
+        given: &Given,
         stored: &RecordBatch,
         fates: &[Fate],
     ) -> Result<Written> {
-        let Merge { given, rules, .. } = merge;
+        let rules = &merge.rules;
         let changed = merged(&self.table, given, stored, fates, rules)?;
         let updates: Vec<usize> = rows_with(fates, |fate| matches!(fate, Fate::Update { .. }));
         let inserts = merge.inserts(fates);
@@ -229,10 +255,10 @@ impl Writer<'_> {
         let set = changed_columns(&self.table, given, stored, fates, rules);
         let moves = updates.len() + inserts.len() > 1 && self.moves_unique(&set, fates, stored, &changed)?;
         let added = if moves {
-            self.write_in_order(session, merge, &changed, fates, &set).await?
+            self.write_in_order(session, merge, given, &changed, fates, &set).await?
         } else {
             self.put(session, &changed, &set).await.map_err(|error| place(error, &updates))?;
-            self.add(session, merge, &inserts).await?
+            self.add(session, merge, given, &inserts).await?
         };
         let counts = Counts::of(fates);
         let given_keys = Rows::Given(given.take(&inserts)?);
@@ -291,6 +317,7 @@ impl Writer<'_> {
         &self,
         session: &mut Session,
         merge: &Merge,
+        given: &Given,
         changed: &RecordBatch,
         fates: &[Fate],
         set: &[usize],
@@ -304,7 +331,7 @@ impl Writer<'_> {
                     next += 1;
                 }
                 Fate::Insert => {
-                    let one = self.add(session, merge, &[row]).await;
+                    let one = self.add(session, merge, given, &[row]).await;
                     added.extend(one.map_err(|error| at_row(error, row))?);
                 }
                 _ => {}
@@ -320,11 +347,17 @@ impl Writer<'_> {
     }
 
     /// Inserts some of the given rows; gives them back where they are asked for.
-    async fn add(&self, session: &mut Session, merge: &Merge, rows: &[usize]) -> Result<Option<RecordBatch>> {
+    async fn add(
+        &self,
+        session: &mut Session,
+        merge: &Merge,
+        given: &Given,
+        rows: &[usize],
+    ) -> Result<Option<RecordBatch>> {
         if rows.is_empty() {
             return Ok(None);
         }
-        let given = Rows::Given(merge.given.take(rows)?);
+        let given = Rows::Given(given.take(rows)?);
         let append = Append::new(&self.table, &self.scope, given, merge.return_rows, self.now, Some(rows));
         Ok(self.append(session, &mut append?, Effect::Nothing).await?.rows)
     }

@@ -6,6 +6,7 @@ use dataflow_core::filter::Filter;
 use dataflow_core::merge::{Duplicates, OnMatch, OnMissing, Rules, changed_columns, meet, merged, stale};
 use dataflow_core::plan::Selection;
 use dataflow_core::schema::Role;
+use dataflow_core::update::Update;
 use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind, Result};
 
@@ -28,8 +29,15 @@ impl Writer<'_> {
         }
     }
 
-    pub(super) async fn update_one(&self, session: &mut Session, filter: &Filter, values: &Given) -> Result<Written> {
+    pub(super) async fn update_one(
+        &self,
+        session: &mut Session,
+        filter: &Filter,
+        values: &Given,
+        update: &Update,
+    ) -> Result<Written> {
         let stored = self.find_one(session, filter, false).await?;
+        let values = &update.resolve(&self.table, values, &stored, self.now)?;
         let rules = self.update_rules();
         let fates = [meet(&self.table, values, 0, &stored, 0, &rules)?];
         let changed = merged(&self.table, values, &stored, &fates, &rules)?;

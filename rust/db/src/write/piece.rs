@@ -11,6 +11,7 @@ use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Outcome, Result};
 use tokio_util::sync::CancellationToken;
 
+use super::counts::Progress;
 use super::ledger::{Mark, Step};
 use super::run::{LoadPiece, LoadRun};
 use super::{Counts, Tolerance, Write, Written};
@@ -82,7 +83,7 @@ impl Course<'_> {
     fn skip(&self, run: &mut LoadRun, state: &State) -> Result<Written> {
         // Of a load that is done nothing will be written, and no row compared with an earlier one.
         if state.status == Status::Running {
-            self.write.note_keys(self.schema)?;
+            self.write.note_keys(self.schema, &Progress::of(state)?.refused)?;
         }
         run.pass(&self.to, run.counts);
         Ok(self.nothing_more())
@@ -90,7 +91,7 @@ impl Course<'_> {
 
     fn replay(&mut self, run: &mut LoadRun, state: &State) -> Result<Written> {
         self.check(&self.to, state)?;
-        self.gained = self.gained.and(run.pass(&self.to, counts_of(state)?));
+        self.gained = self.gained.and(run.pass(&self.to, Progress::of(state)?.counts));
         Ok(Written { replayed: !run.wrote, ..self.nothing_more() })
     }
 
@@ -103,15 +104,23 @@ impl Course<'_> {
         let (written, rest) = self.write.clone().split(rows)?;
         written.add_to(&mut self.from, self.schema, self.cancel).await?;
         self.check(&self.from, state)?;
-        written.note_keys(self.schema)?;
-        self.gained = self.gained.and(run.pass(&self.from, counts_of(state)?));
+        let Progress { counts, refused } = Progress::of(state)?;
+        written.note_keys(self.schema, &refused)?;
+        self.gained = self.gained.and(run.pass(&self.from, counts));
+        run.refused = refused;
         (self.write, self.cut, run.elsewhere) = (rest, self.cut + rows, None);
         Ok(())
     }
 
-    fn step(&self, before: Counts) -> Step {
+    fn step(&self, run: &LoadRun) -> Step {
         let (from, to) = (self.mark(&self.from), self.mark(&self.to));
-        Step { entry: self.entry.clone(), from, to, last: self.last, before }
+        let refused = self.keeps_refused(run).then(|| run.refused.clone());
+        Step { entry: self.entry.clone(), from, to, last: self.last, before: run.counts, refused }
+    }
+
+    /// Whether a later run has to know which rows were refused: it has not seen that their keys are stored by none.
+    const fn keeps_refused(&self, run: &LoadRun) -> bool {
+        run.resumable && !self.last && !matches!(self.write, Write::Append { .. })
     }
 
     /// What the write brought, where it was the next step.
@@ -123,6 +132,9 @@ impl Course<'_> {
             }
             Ok(written) => {
                 (run.wrote, run.committed) = (true, Some(self.to.count()));
+                if self.keeps_refused(run) {
+                    run.refused = written.refused_after(&run.refused)?;
+                }
                 let counts = self.gained.and(run.pass(&self.to, run.counts.and(written.counts)));
                 Ok(Some(Written { counts, ..written }))
             }
@@ -134,10 +146,6 @@ impl Course<'_> {
             }
         }
     }
-}
-
-fn counts_of(state: &State) -> Result<Counts> {
-    state.result.as_deref().map_or(Ok(Counts::default()), Counts::read)
 }
 
 impl Database {
@@ -153,17 +161,9 @@ impl Database {
     ) -> Result<Written> {
         let mut run = piece.run.lock().await;
         let result = self.go_on(table, write, piece, &mut run, tolerance, context).await;
-        match result {
-            Err(error) if error.kind() == ErrorKind::LoadMismatch => {
-                if let Some(transaction) = &context.transaction
-                    && let Ok(mut held) = transaction.hold(&context.limits()).await
-                {
-                    held.abort();
-                }
-                Err(error.outcome(Outcome::RolledBack))
-            }
-            result => result,
-        }
+        // Nothing of these rows was written, so that a transaction around them has nothing to undo and goes on.
+        let mismatch = |error: &Error| error.kind() == ErrorKind::LoadMismatch && context.transaction.is_none();
+        result.map_err(|error| if mismatch(&error) { error.outcome(Outcome::RolledBack) } else { error })
     }
 
     async fn go_on(
@@ -199,8 +199,9 @@ impl Database {
                     }
                 }
             }
-            let step = course.step(run.counts);
-            let result = self.write_step(table, course.write.clone(), Some(step), tolerance, context).await;
+            let step = course.step(run);
+            let tolerance = tolerance.map(|tolerance| tolerance.after(course.gained.rejected));
+            let result = self.write_step(table, course.write.clone(), Some(step), tolerance.as_ref(), context).await;
             if let Some(written) = course.end(run, result)? {
                 return Ok(written);
             }

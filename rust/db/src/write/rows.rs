@@ -34,6 +34,14 @@ impl Rows {
         }
     }
 
+    /// The numbers of those that the table takes as they are, in their order.
+    pub(super) fn numbers(&self) -> Vec<usize> {
+        match self {
+            Rows::Sifted(sifted) => sifted.kept.iter().flat_map(|kept| kept.numbers.iter().copied()).collect(),
+            rows => (0..rows.count()).collect(),
+        }
+    }
+
     /// The first `rows` of them, and the others.
     ///
     /// # Errors

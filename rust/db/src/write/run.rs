@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dataflow_core::ledger::{EntryKey, InputHash, State, Status};
+use dataflow_core::ledger::{EntryKey, InputHash, RowNumbers, State, Status};
 use tokio::sync::Mutex;
 
 use super::Counts;
@@ -31,6 +31,8 @@ pub struct LoadRun {
     pub(super) hash: Option<InputHash>,
     /// What came of the rows so far, in all runs.
     pub(super) counts: Counts,
+    /// Which of them were refused, where a later run has to know.
+    pub(super) refused: RowNumbers,
     /// What the ledger says, where that is not where this run is.
     pub(super) elsewhere: Option<State>,
     pub(super) wrote: bool,

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_schema::{Field, Schema};
 use dataflow_core::batch::Given;
-use dataflow_core::dialect::Statement;
+use dataflow_core::dialect::{StagedPut, Statement};
 use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Selection, staged_key};
-use dataflow_core::{Error, Result};
+use dataflow_core::{Error, ErrorKind, Result};
 
 use super::Writer;
+use super::counts::TOLD_KEYS;
 use super::stream::is_of_the_rows;
 use crate::driver::{BulkForm, Chunks};
-use crate::execute::{Label, control, copy_in, run};
+use crate::execute::{Label, control, copy_in, query, run};
 use crate::session::{Effect, Session};
 
 /// From so many rows on this is faster than statements of many rows (benches/README.md, B8).
@@ -37,8 +40,7 @@ impl Writer<'_> {
         let fields: Vec<Field> = fields.map(|(at, field)| field.as_ref().clone().with_name(staged_key(at))).collect();
         let keys = RecordBatch::try_new(Arc::new(Schema::new(fields)), keys.columns().to_vec()).map_err(internal)?;
         let (table, selection) = (Arc::clone(&self.table), Selection::Staged { columns: target.to_vec() });
-        let (columns, order, limit, offset, lock) = (None, Vec::new(), None, 0, true);
-        let read = ReadPlan { table, columns, selection, order, limit, offset, include_deleted, lock };
+        let read = ReadPlan { include_deleted, lock: true, ..ReadPlan::of(table, selection) };
         let scoped = self.scoped(Plan::Read(read.clone()))?;
         if !self.stage(session, &scoped, &self.table.names(target), &keys).await? {
             return Ok(None);
@@ -55,24 +57,72 @@ impl Writer<'_> {
         scoped: &ScopedPlan,
         batch: &RecordBatch,
     ) -> Result<bool> {
-        let columns: Vec<&str> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
-        if !self.stages(batch.num_rows()) || !self.stage(session, scoped, &columns, batch).await? {
+        if !self.stages(batch.num_rows()) {
             return Ok(false);
         }
-        let put = Statement::put_staged(self.dialect.as_ref(), scoped, batch)?;
+        let columns = Statement::staged_columns(scoped)?;
+        let places = columns.iter().map(|column| batch.schema_ref().index_of(column));
+        let staged = batch.project(&places.collect::<Result<Vec<_>, _>>().map_err(internal)?).map_err(internal)?;
+        if !self.stage(session, scoped, &columns, &staged).await? {
+            return Ok(false);
+        }
+        let form = if self.decides() { StagedPut::OnDuplicateKey } else { StagedPut::Update };
+        let put = Statement::put_staged(self.dialect.as_ref(), scoped, batch, form)?;
         let put = run(session, &put, Effect::Nothing, &self.limits, &self.label(scoped, batch)).await;
         self.unstage(session).await?;
-        match self.dialect.rows_put(put?.affected, batch.num_rows() as u64) {
+        let (told, rows) = (put?.affected, batch.num_rows() as u64);
+        // An update counts the rows that were found, also those that are equal after all.
+        let all = match form {
+            StagedPut::Update => told == rows,
+            StagedPut::OnDuplicateKey => (rows..=2 * rows).contains(&told),
+        };
+        match all {
             true => Ok(true),
             false => Err(Error::internal("a row that was locked is gone")),
         }
     }
 
+    /// Few rows only where a trigger would take one that is put for a new one.
     fn stages(&self, rows: usize) -> bool {
-        self.bulk_form == BulkForm::Load && rows >= STAGED_ROWS
+        let triggered = self.ready.is_some_and(|ready| !ready.decides);
+        self.bulk_form == BulkForm::Load && rows > 0 && (rows >= STAGED_ROWS || triggered)
     }
 
-    fn label(&self, scoped: &ScopedPlan, batch: &RecordBatch) -> Label {
+    /// Whether an upsert of so many rows may be one statement from the staging table, which tells no keys.
+    pub(super) fn upserts_staged(&self, rows: usize) -> bool {
+        self.stages(rows) && rows > TOLD_KEYS && self.ready.is_some_and(|ready| ready.decides && ready.sole_key)
+    }
+
+    /// Inserts the rows, or writes them over those with the same keys; tells how many were new, and how many changed.
+    pub(super) async fn upsert_staged(
+        &self,
+        session: &mut Session,
+        scoped: &ScopedPlan,
+        batch: &RecordBatch,
+    ) -> Result<(u64, u64)> {
+        let (rows, label) = (batch.num_rows() as u64, self.label(scoped, batch));
+        let columns: Vec<_> = batch.schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+        if !self.stage(session, scoped, &columns, batch).await? {
+            return Err(Error::new(ErrorKind::DatabaseFailure, "the server did not take the rows in a stream"));
+        }
+        let upsert = Statement::upsert_staged(self.dialect.as_ref(), scoped, batch)?;
+        let work = async {
+            control(session, &Statement::count_found(), Effect::Nothing, &self.limits).await?;
+            let told = run(session, &upsert, Effect::Nothing, &self.limits, &label).await?.affected;
+            let found = query(session, &Statement::found(), &self.limits).await?;
+            Ok((told, found.column(0).as_primitive::<Int64Type>().value(0).cast_unsigned()))
+        };
+        let written = work.await;
+        self.unstage(session).await?;
+        let (told, found) = written?;
+        let counts = told.checked_sub(rows).zip(rows.checked_sub(found)).filter(|(updated, _)| *updated <= found);
+        let (updated, inserted) = counts.ok_or_else(|| {
+            Error::internal(format!("{rows} rows were given; the server counted {told}, {found} of them there"))
+        })?;
+        Ok((inserted, updated))
+    }
+
+    pub(super) fn label(&self, scoped: &ScopedPlan, batch: &RecordBatch) -> Label {
         Label { rows: Some(batch.num_rows() as u64), ..Label::new(scoped, self.db.events()) }
     }
 

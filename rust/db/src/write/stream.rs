@@ -48,6 +48,7 @@ impl Writer<'_> {
             }
             Err(error) if is_of_the_rows(&error) => {
                 self.savepoint(session, "ROLLBACK TO SAVEPOINT", SAVEPOINT).await?;
+                self.savepoint(session, "RELEASE SAVEPOINT", SAVEPOINT).await?;
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -3,9 +3,9 @@
 use super::{Parser, Target, invalid, list_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::json::json_text;
-use crate::filter::{Filter, Found, JsonKey};
+use crate::filter::{Comparison, Filter, Found, JsonKey, NumberTest};
 use crate::types::LogicalType;
-use crate::value::Raw;
+use crate::value::{Raw, Value};
 
 /// Most keys in a path; JSON nests no deeper, and MariaDB's paths neither.
 const MAX_KEYS: usize = 31;
@@ -13,20 +13,46 @@ const MAX_KEYS: usize = 31;
 impl Parser<'_> {
     /// The field that a name means. A field whose own name is that wins, then the longest one before a dot.
     pub(super) fn target(&self, name: &str) -> Result<Target> {
+        if self.items > 0 {
+            return self.inside(0, name);
+        }
         let known = |name: &str| self.table.columns.iter().position(|column| column.name == name);
         let split = name.rmatch_indices('.').find_map(|(at, _)| known(&name[..at]).map(|column| (column, at)));
         let Some((column, at)) = split.filter(|_| known(name).is_none()) else {
-            return self.table.resolve(name).map(|column| Target { column, keys: Vec::new() });
+            return self.table.resolve(name).map(|column| self.whole(column));
         };
         let ty = &self.table.columns[column].ty;
         if *ty != LogicalType::Json {
             return Err(invalid(format!("`{}` is {}: only JSON has keys", &name[..at], ty.name())));
         }
-        let keys = name[at + 1..].split('.').map(|key| match key {
+        self.inside(column, &name[at + 1..])
+    }
+
+    pub(super) fn whole(&self, column: usize) -> Target {
+        Target { column, is_json: self.table.columns[column].ty == LogicalType::Json, keys: Vec::new() }
+    }
+
+    /// What lies behind a path in a column of JSON.
+    fn inside(&self, column: usize, path: &str) -> Result<Target> {
+        let keys = path.split('.').map(|key| match key {
             "" => Err(invalid("an empty key between two dots")),
             key => JsonKey::new(key),
         });
-        Target { column, keys: keys.collect::<Result<_>>()? }.checked()
+        Target { keys: keys.collect::<Result<_>>()?, ..self.whole(column) }.checked()
+    }
+
+    /// Numbers are compared with numbers and texts with texts; nothing else has an order.
+    pub(super) fn json_compare(&self, target: &Target, comparison: Comparison, raw: Raw<'_>) -> Result<Filter> {
+        Ok(target.json(match raw {
+            Raw::Text(_) => match self.accept(&LogicalType::Text { max_length: None }, raw)? {
+                Value::Text(text) => Found::Text(comparison, text.into_owned()),
+                _ => return Err(invalid("a text that is none")),
+            },
+            Raw::Int(_) | Raw::BigInt(_) | Raw::Float(_) => {
+                Found::Number(NumberTest { comparison, number: json_text(raw)?, quoted: false })
+            }
+            raw => return Err(invalid(format!("in JSON numbers and str have an order, not {}", raw.type_name()))),
+        }))
     }
 
     /// What lies behind the keys is this value; None: JSON's null, or nothing.
@@ -80,7 +106,7 @@ impl Target {
 
     fn key(&self, name: &str) -> Result<Target> {
         let key = JsonKey::new(name)?;
-        Target { column: self.column, keys: self.keys.iter().cloned().chain([key]).collect() }.checked()
+        Target { keys: self.keys.iter().cloned().chain([key]).collect(), ..*self }.checked()
     }
 
     fn checked(self) -> Result<Self> {

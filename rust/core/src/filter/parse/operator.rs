@@ -4,24 +4,34 @@ use super::invalid;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::types::LogicalType;
 
-const LOGIC: &[&str] = &["$and", "$or", "$not"];
+const LOGIC: &[&str] = &["$and", "$or", "$nor", "$not", "$expr", "$comment"];
 const EVERY_FIELD: &[&str] = &["$eq", "$ne", "$in", "$nin", "$exists", "$not"];
 const ORDER: &[&str] = &["$gt", "$gte", "$lt", "$lte"];
-const TEXT: &[&str] = &["$contains", "$startsWith", "$endsWith", "$like", "$ilike", "$regex"];
+const TEXT: &[&str] = &["$contains", "$icontains", "$startsWith", "$endsWith", "$like", "$ilike", "$regex", "$options"];
+const INT: &[&str] = &["$mod", "$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear"];
 const CONTAINS: &[&str] = &["$contains"];
+const LIST: &[&str] = &["$all", "$elemMatch", "$size"];
+/// Those of MongoDB's that run code.
+const CODE: &[&str] = &["$where", "$function", "$accumulator"];
 
 /// What decides the operators of a field, and what they mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Scalar,
+    Int,
     Text,
     List,
+    /// A whole document.
     Json,
+    /// A value in a document, which may be anything.
+    Inside,
 }
 
 impl Kind {
-    pub fn of(ty: &LogicalType) -> Self {
+    pub fn of(ty: &LogicalType, inside: bool) -> Self {
         match ty {
+            _ if inside => Kind::Inside,
+            LogicalType::Int => Kind::Int,
             LogicalType::Text { .. } | LogicalType::Choice { .. } => Kind::Text,
             LogicalType::List { .. } => Kind::List,
             LogicalType::Json => Kind::Json,
@@ -32,8 +42,10 @@ impl Kind {
     fn operators(self) -> Vec<&'static str> {
         match self {
             Kind::Scalar => [EVERY_FIELD, ORDER].concat(),
+            Kind::Int => [EVERY_FIELD, ORDER, INT].concat(),
             Kind::Text => [EVERY_FIELD, ORDER, TEXT].concat(),
-            Kind::List | Kind::Json => [EVERY_FIELD, CONTAINS].concat(),
+            Kind::List | Kind::Json => [EVERY_FIELD, CONTAINS, LIST].concat(),
+            Kind::Inside => [EVERY_FIELD, ORDER, TEXT, LIST].concat(),
         }
     }
 
@@ -43,11 +55,7 @@ impl Kind {
         if operators.contains(&operator) {
             return Ok(());
         }
-        if operator == "$options" {
-            return Err(Error::new(ErrorKind::UnknownOperator, "$regex takes no `$options`")
-                .hint("write both cases as [aA], or use $ilike; `^` and `$` are the ends of the whole text"));
-        }
-        if [ORDER, TEXT].concat().contains(&operator) {
+        if [ORDER, TEXT, INT, LIST].concat().contains(&operator) {
             return Err(invalid(format!("{operator} is not for {}", ty.name()))
                 .hint(format!("its operators are {}", operators.join(", "))));
         }
@@ -59,7 +67,11 @@ pub(super) fn unknown_logic(operator: &str) -> Error {
     unknown(operator, LOGIC)
 }
 
-fn unknown(operator: &str, known: &[&'static str]) -> Error {
+pub(super) fn unknown(operator: &str, known: &[&'static str]) -> Error {
+    if CODE.contains(&operator) {
+        return Error::new(ErrorKind::UnknownOperator, format!("`{operator}` runs code, which a filter never does"))
+            .hint("write the condition with the operators of fields, or with $expr");
+    }
     let error = Error::new(ErrorKind::UnknownOperator, format!("there is no operator `{operator}` here"));
     match did_you_mean(operator, known.iter().copied()) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),

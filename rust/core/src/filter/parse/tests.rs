@@ -33,8 +33,9 @@ fn depth_and_size_are_bounded() {
     assert_eq!(refused(deep).0, ErrorKind::LimitExceeded);
     let wide = Raw::List((0..1_001).map(|_| map(vec![("qty", Raw::Int(1))])).collect());
     assert_eq!(refused(map(vec![("$or", wide)])).0, ErrorKind::LimitExceeded);
-    let long = Raw::List((0..10_001).map(Raw::Int).collect());
-    assert_eq!(refused(map(vec![("qty", map(vec![("$in", long)]))])).0, ErrorKind::LimitExceeded);
+    let long = |length| map(vec![("qty", map(vec![("$in", Raw::List((0..length).map(Raw::Int).collect()))]))]);
+    assert_eq!(refused(long(1_000_001)).0, ErrorKind::LimitExceeded);
+    assert!(parse(&product(false), long(1_000_000), FLOATS).is_ok());
 }
 
 #[test]
@@ -69,13 +70,6 @@ fn text_operators_are_for_text() {
         assert_eq!(refused(on("name", operator, Raw::Text("\0".into()))).0, ErrorKind::NulCharacter);
         assert!(parse(&product(false), on("name", operator, text), FLOATS).is_ok());
     }
-}
-
-#[test]
-fn options_are_answered_with_the_way_round() {
-    let error = parse(&product(false), on("name", "$options", Raw::Text("i".into())), FLOATS).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::UnknownOperator);
-    assert!(error.detail().message.contains("$regex"), "{error}");
 }
 
 #[test]

@@ -43,7 +43,9 @@ impl<'n> Places<'n> {
                 self.follow.push(Vec::new());
                 Part { nullable: false, first: vec![place], last: vec![place] }
             }
-            Node::Start | Node::End => Part { nullable: true, first: Vec::new(), last: Vec::new() },
+            Node::Start | Node::End | Node::LineStart | Node::LineEnd => {
+                Part { nullable: true, first: Vec::new(), last: Vec::new() }
+            }
             Node::Sequence(nodes) => self.sequence(nodes.iter()),
             Node::Alternatives(nodes) => {
                 let mut all = Part { nullable: false, first: Vec::new(), last: Vec::new() };

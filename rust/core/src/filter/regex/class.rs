@@ -1,5 +1,7 @@
 //! A set of characters. NUL is in none: no text holds it.
 
+use crate::filter::fold::groups;
+
 const FIRST: char = '\u{1}';
 const LAST: char = char::MAX;
 
@@ -22,6 +24,14 @@ impl Class {
             }
         }
         Class(merged)
+    }
+
+    /// The class with every character that has the same lower-case form as one of its own.
+    pub fn folded(self) -> Self {
+        let has = |c: char| self.0.iter().any(|(low, high)| (*low..=*high).contains(&c));
+        let others = groups().values().filter(|group| group.iter().any(|c| has(*c)));
+        let others: Vec<_> = others.flatten().map(|c| (*c, *c)).collect();
+        Class::new(self.0.into_iter().chain(others).collect())
     }
 
     /// Every character that is in none of `ranges`.

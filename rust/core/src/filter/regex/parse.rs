@@ -2,18 +2,16 @@
 
 use super::ambiguity::is_ambiguous;
 use super::class::Class;
-use super::{MAX_COUNT, MAX_GROUPS, MAX_LENGTH, MAX_SIZE, Node};
+use super::{Flags, MAX_COUNT, MAX_GROUPS, MAX_SIZE, Node};
 use crate::error::{Error, ErrorKind, Result};
 
-pub(super) fn parse(source: &str) -> Result<Node> {
-    let chars: Vec<char> = source.chars().take(MAX_LENGTH + 1).collect();
-    if chars.len() > MAX_LENGTH {
-        return Err(limit(format!("a $regex has at most {MAX_LENGTH} characters")));
-    }
+pub(super) fn parse(source: &str, flags: Flags) -> Result<Node> {
+    let chars: Vec<char> = source.chars().collect();
     if let Some(at) = chars.iter().position(|c| *c == '\0') {
         return Err(refused_at(at, "a NUL character, which no text holds"));
     }
-    let mut parser = Parser { chars, at: 0 };
+    let mut parser = Parser { chars, at: 0, flags };
+    parser.leading_flags();
     let tree = parser.alternatives(0)?;
     if parser.at < parser.chars.len() {
         return Err(parser.refused("a `)` without its `(`"));
@@ -27,6 +25,7 @@ pub(super) fn parse(source: &str) -> Result<Node> {
 struct Parser {
     chars: Vec<char>,
     at: usize,
+    flags: Flags,
 }
 
 impl Parser {
@@ -40,6 +39,47 @@ impl Parser {
         found
     }
 
+    /// `(?im)` at the very beginning, any number of times: anywhere else engines differ in how far it reaches.
+    fn leading_flags(&mut self) {
+        let (mut at, mut flags) = (self.at, self.flags);
+        while let ['(', '?', rest @ ..] = &self.chars[at..] {
+            let letters = rest.iter().take_while(|letter| flags.set(**letter, true)).count();
+            if letters == 0 || rest.get(letters) != Some(&')') {
+                return;
+            }
+            at += letters + 3;
+            (self.at, self.flags) = (at, flags);
+        }
+    }
+
+    /// The flags of `(?i-m:`, whose `(?` is behind us; None where it is something else.
+    fn group_flags(&mut self) -> Option<Flags> {
+        let (mut flags, mut on) = (self.flags, true);
+        for (at, letter) in self.chars[self.at..].iter().enumerate() {
+            match letter {
+                ':' => {
+                    self.at += at + 1;
+                    return Some(flags);
+                }
+                '-' if on => on = false,
+                letter if !flags.set(*letter, on) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// With the option `x`: blanks, and what stands behind a `#` in its line.
+    fn skip_blanks(&mut self) {
+        while self.flags.blanks && self.peek().is_some_and(|c| c.is_ascii_whitespace() || matches!(c, '#' | '\u{b}')) {
+            let comment = self.eat('#');
+            self.at += usize::from(!comment);
+            while comment && self.peek().is_some_and(|c| c != '\n') {
+                self.at += 1;
+            }
+        }
+    }
+
     /// `depth` is the number of open groups.
     fn alternatives(&mut self, depth: usize) -> Result<Node> {
         let mut all = vec![self.sequence(depth)?];
@@ -51,11 +91,13 @@ impl Parser {
 
     fn sequence(&mut self, depth: usize) -> Result<Node> {
         let mut nodes = Vec::new();
+        self.skip_blanks();
         while let Some(next) = self.peek().filter(|next| !matches!(next, '|' | ')')) {
             let start = self.at;
             self.at += 1;
             let node = self.atom(next, depth)?;
             nodes.push(self.repeated(node, start)?);
+            self.skip_blanks();
         }
         Ok(if nodes.len() == 1 { nodes.remove(0) } else { Node::Sequence(nodes) })
     }
@@ -63,15 +105,16 @@ impl Parser {
     /// What begins with `first`, which is behind us.
     fn atom(&mut self, first: char, depth: usize) -> Result<Node> {
         match first {
-            '^' => Ok(Node::Start),
-            '$' => Ok(Node::End),
+            '^' => Ok(if self.flags.lines { Node::LineStart } else { Node::Start }),
+            '$' => Ok(if self.flags.lines { Node::LineEnd } else { Node::End }),
+            '.' if self.flags.dot_is_any => Ok(Node::One(Class::except(Vec::new()))),
             '.' => Ok(Node::One(Class::except(vec![('\n', '\n')]))),
             '(' => self.group(depth + 1),
             '[' => self.class().map(Node::One),
-            '\\' => self.escape().map(Node::One),
+            '\\' => self.escape().map(|class| Node::One(self.cased_one(class))),
             '*' | '+' | '?' => Err(self.refused_before("a quantifier with nothing to repeat")),
             '{' => Err(self.refused_before("a `{` with nothing to repeat; write `\\{` for the character")),
-            other => Ok(Node::One(Class::one(other))),
+            other => Ok(Node::One(self.cased(Class::one(other)))),
         }
     }
 
@@ -79,10 +122,14 @@ impl Parser {
         if depth > MAX_GROUPS {
             return Err(limit(format!("a $regex nests at most {MAX_GROUPS} groups")));
         }
-        if self.eat('?') && !self.eat(':') {
-            return Err(self.refused("look-around, flags, named and atomic groups are not portable"));
+        let outer = self.flags;
+        if self.eat('?') {
+            self.flags = self.group_flags().ok_or_else(|| {
+                self.refused("look-around, named and atomic groups and flags behind the beginning are not portable")
+            })?;
         }
         let inner = self.alternatives(depth)?;
+        self.flags = outer;
         if !self.eat(')') {
             return Err(self.refused("a `(` without its `)`"));
         }
@@ -91,11 +138,13 @@ impl Parser {
 
     /// `node`, which began at `start`, with the quantifier behind it.
     fn repeated(&mut self, node: Node, start: usize) -> Result<Node> {
+        self.skip_blanks();
         let Some((min, max)) = self.quantifier()? else { return Ok(node) };
+        self.skip_blanks();
         if matches!(self.peek(), Some('?' | '+' | '*' | '{')) {
             return Err(self.refused("a second quantifier: lazy and possessive ones are not portable"));
         }
-        if matches!(node, Node::Start | Node::End) {
+        if matches!(node, Node::Start | Node::End | Node::LineStart | Node::LineEnd) {
             return Err(refused_at(start, "a repeated anchor"));
         }
         let node = Node::Repeat { node: Box::new(node), min, max };
@@ -187,13 +236,15 @@ impl Parser {
             let low = self.member(first)?;
             let is_range = self.peek() == Some('-') && self.chars.get(self.at + 1).is_some_and(|next| *next != ']');
             if !is_range {
-                ranges.extend_from_slice(low.ranges());
+                ranges.extend_from_slice(self.cased_one(low).ranges());
                 continue;
             }
             self.at += 1;
             let high = self.member(first)?;
             match (single(&low), single(&high)) {
-                (Some(low), Some(high)) if low <= high => ranges.push((low, high)),
+                (Some(low), Some(high)) if low <= high => {
+                    ranges.extend_from_slice(self.cased(Class::new(vec![(low, high)])).ranges());
+                }
                 (Some(_), Some(_)) => return Err(self.refused_before("a range whose end lies before its beginning")),
                 _ => return Err(self.refused_before("a range between classes; write `\\-` for the character")),
             }
@@ -220,6 +271,15 @@ impl Parser {
             }
             c => Ok(Class::one(c)),
         }
+    }
+
+    fn cased(&self, class: Class) -> Class {
+        if self.flags.fold { class.folded() } else { class }
+    }
+
+    /// A short class is itself in either case.
+    fn cased_one(&self, class: Class) -> Class {
+        if single(&class).is_some() { self.cased(class) } else { class }
     }
 
     fn refused(&self, what: &str) -> Error {

@@ -1,6 +1,8 @@
 use super::*;
 use crate::error::ErrorKind;
 
+const WHOLE: Anchors = Anchors { start: "^", end: "$", line_start: "<", line_end: ">" };
+
 fn found(pattern: &str, text: &str) -> bool {
     Regex::parse(pattern).unwrap().is_match(text).unwrap()
 }
@@ -50,7 +52,8 @@ fn what_is_not_portable_is_refused_with_its_place() {
         ("a(?=b)", 4),
         ("(?<!a)b", 3),
         ("(?P<x>a)", 3),
-        ("(?i)a", 3),
+        ("a(?i)b", 4),
+        ("(?u)a", 3),
         ("(?>a)", 3),
         ("(a)\\1", 5),
         ("\\bword", 2),
@@ -143,7 +146,7 @@ fn the_largest_patterns_can_be_compiled() {
 
 #[test]
 fn rendering_is_explicit_and_reads_back() {
-    let render = |pattern: &str| Regex::parse(pattern).unwrap().render("^", "$");
+    let render = |pattern: &str| Regex::parse(pattern).unwrap().render(&WHOLE);
     for (pattern, expected) in [
         (".", "[^\n]"),
         ("\\d[\\w]", "[0-9][0-9A-Z_a-z]"),
@@ -160,4 +163,37 @@ fn rendering_is_explicit_and_reads_back() {
         assert_eq!(render(pattern), expected, "{pattern}");
         assert_eq!(render(&render(pattern)), expected, "{pattern}");
     }
+}
+
+fn met(pattern: &str, options: &str, text: &str) -> bool {
+    let regex = Regex::with_options(pattern, options).unwrap();
+    assert_eq!(Regex::read(regex.source()).unwrap().tree, regex.tree, "{pattern} {options}");
+    regex.is_match(text).unwrap()
+}
+
+#[test]
+fn options_change_the_meaning() {
+    for (pattern, options, matching, other) in [
+        ("^k$", "i", "\u{212a}", "l"),
+        ("^[j-l]$", "i", "K", "m"),
+        ("^[^k]$", "i", "l", "\u{212a}"),
+        ("^\\w$", "i", "k", "\u{212a}"),
+        ("^ä$", "i", "Ä", "a"),
+        ("^b$", "m", "a\nb\nc", "ab"),
+        ("^$", "m", "a\n", "a"),
+        ("^a.b$", "s", "a\nb", "ab"),
+        (" a # first\n b + [ ] c", "x", "abb c", "a b"),
+        ("\\ \\#", "x", " #", "#"),
+        ("^A.b$", "is", "a\nB", "ab"),
+        ("(?i)a(?-i:b)c", "", "AbC", "ABC"),
+        ("(?s:a.)b.", "", "a\nbx", "a\nb\n"),
+        ("(?m)(?i)^B", "", "a\nb", "ab"),
+    ] {
+        assert!(met(pattern, options, matching), "{pattern} {options} {matching:?}");
+        assert!(!met(pattern, options, other), "{pattern} {options} {other:?}");
+    }
+    for options in ["u", "ig", "I", "i "] {
+        assert_eq!(Regex::with_options("a", options).unwrap_err().kind(), ErrorKind::InvalidFilter, "{options}");
+    }
+    assert!(Regex::with_options(&"a".repeat(MAX_LENGTH), "imsx").is_ok());
 }

@@ -55,22 +55,22 @@ fn an_unknown_refusal_shows_its_code_only() {
 #[test]
 fn a_note_about_a_decimal_is_a_failure_and_one_about_a_table_is_not() {
     let note = |code: u16, text: &str| (code, text.to_owned());
-    assert!(check_warnings(&[note(1050, "Table 't' already exists")]).is_ok());
+    assert!(check_warnings(&[note(1050, "Table 't' already exists")], false).is_ok());
     let error =
-        check_warnings(&[note(1050, ""), note(1265, "Data truncated for column 'price' at row 1")]).unwrap_err();
+        check_warnings(&[note(1050, ""), note(1265, "Data truncated for column 'price' at row 1")], false).unwrap_err();
     assert!(error.detail().message.contains("`price`"), "{error}");
 }
 
 #[test]
 fn a_regular_expression_that_gave_up_is_a_failure() {
-    let error = check_warnings(&[(1139, "Regex error 'match limit exceeded'".to_owned())]).unwrap_err();
+    let error = check_warnings(&[(1139, "Regex error 'match limit exceeded'".to_owned())], false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
 }
 
 #[test]
 fn json_that_was_not_read_is_a_failure() {
     let text = "Syntax error in JSON text in argument 1 to function 'json_extract' at position 1".to_owned();
-    assert_eq!(check_warnings(&[(4038, text)]).unwrap_err().kind(), ErrorKind::DatabaseFailure);
+    assert_eq!(check_warnings(&[(4038, text)], false).unwrap_err().kind(), ErrorKind::DatabaseFailure);
 }
 
 #[test]
@@ -94,4 +94,13 @@ fn a_load_counts_only_when_every_row_was_taken_as_it_is() {
 fn a_server_that_asks_for_a_file_loses_the_connection() {
     let asked = Failure::Driver(DriverError::LocalInfile(LocalInfileError::NoHandler));
     assert_eq!(translate(asked).kind(), ErrorKind::ConnectionLost);
+}
+
+#[test]
+fn a_number_that_a_query_cut_is_out_of_range() {
+    let cut = [(1916, "Got overflow when converting '18446744073709551614' to INT. Value truncated".to_owned())];
+    let error = check_warnings(&cut, true).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfRange);
+    assert!(!error.detail().message.contains("184467"));
+    assert_eq!(check_warnings(&cut, false).unwrap_err().kind(), ErrorKind::DatabaseFailure);
 }

@@ -108,3 +108,27 @@ async fn float_literals_are_read_back_exactly() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_sum_is_that_of_its_group_and_a_number_that_does_not_fit_is_told() {
+    let file = TempFile::new();
+    let mut driver = open(&file).await;
+    let all = "(VALUES (1, 9223372036854775807), (1, 1), (1, -2), (2, 5), (2, NULL), (3, NULL)) AS t";
+    for (which, expected) in [(1, Some(i64::MAX - 1)), (2, Some(5)), (3, None)] {
+        let query = format!("SELECT dataflow_sum(column2) FROM {all} WHERE column1 = {which} GROUP BY column1");
+        assert_eq!(ask(driver.as_mut(), &query).await.unwrap(), expected);
+    }
+    assert_eq!(ask(driver.as_mut(), "SELECT dataflow_sum(1) WHERE 1 = 0").await.unwrap(), None);
+    for query in [
+        format!("SELECT dataflow_sum(column2) FROM {all} WHERE column2 > 0"),
+        "SELECT dataflow_add(9223372036854775807, 1)".to_owned(),
+        "SELECT dataflow_add(1, 1.5)".to_owned(),
+        "SELECT dataflow_multiply(1, 'x')".to_owned(),
+        "SELECT dataflow_sum('x')".to_owned(),
+        "SELECT dataflow_absolute(X'00')".to_owned(),
+    ] {
+        let refused = ask(driver.as_mut(), &query).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::OutOfRange, "{query}");
+    }
+    assert_eq!(ask(driver.as_mut(), "SELECT dataflow_add(NULL, 1)").await.unwrap(), None);
+}

@@ -11,9 +11,11 @@ mod tally;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use arrow_select::concat::concat_batches;
 use dataflow_core::batch::{Given, Kept, Sifted};
-use dataflow_core::merge::{Duplicates, Keys, OnMatch, same_key};
-use dataflow_core::plan::Scope;
+use dataflow_core::merge::{Duplicates, Fate, Keys, OnMatch, same_key};
+use dataflow_core::plan::{Scope, Selection};
 use dataflow_core::reject::{Limit, Quarantine, Reject};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, Result};
@@ -21,12 +23,13 @@ use dataflow_core::{Error, Result};
 use self::rounds::Rounds;
 use self::tally::Tally;
 use super::append::Append;
+use super::form::wide_schema;
 use super::generated;
 use super::load::Part;
 use super::merge::check_target;
-use super::returned::told_nothing;
+use super::returned::{Found, told_nothing};
 use super::rows::SETTLED_ROWS;
-use super::{Rows, Write, Writer, Written};
+use super::{Counts, Rows, Write, Writer, Written};
 use crate::session::{Effect, Session};
 
 /// That some rows may be refused.
@@ -38,6 +41,13 @@ pub struct Tolerance {
     pub limit: Option<Limit>,
     /// None where they are only told.
     pub quarantine: Option<Quarantine>,
+}
+
+impl Tolerance {
+    /// That of rows before which so many more were refused.
+    pub(super) fn after(&self, rejected: u64) -> Self {
+        Tolerance { before: self.before + rejected, ..self.clone() }
+    }
 }
 
 /// A write of rows, some of which may be refused.
@@ -78,6 +88,10 @@ impl Sieve {
             | Write::DeleteRows { return_rows, .. } => *return_rows,
             _ => false,
         }
+    }
+
+    const fn deletes(&self) -> bool {
+        matches!(self.write, Write::DeleteRows { .. })
     }
 
     /// What is written when no rows are given.
@@ -156,7 +170,7 @@ impl Writer<'_> {
         match &sieve.same {
             None => {
                 for rows in in_order(&self.table, kept)? {
-                    self.settle(session, sieve, rows, &mut tally, &|_| false).await?;
+                    self.settle(session, sieve, rows, &mut tally, &|_| Ok(false)).await?;
                 }
             }
             Some((columns, rule)) => {
@@ -191,31 +205,86 @@ impl Writer<'_> {
         let before = sieve.part.as_ref().map_or_else(|| vec![None; keys.rows()], |part| part.before(&keys));
         let mut rounds = Rounds::new(keys.iter(), &before, rule);
         // Numbers are in the order of the rows.
-        let place = |number: usize| whole.numbers.binary_search(&number).unwrap_or_default();
+        let place = |number: usize| {
+            whole.numbers.binary_search(&number).map_err(|_| Error::internal("a row that was not given"))
+        };
         let mut waiting: BTreeSet<usize> = rounds.first().into_iter().collect();
         while !waiting.is_empty() {
             let rows: Vec<usize> = waiting.iter().take(SETTLED_ROWS).copied().collect();
             waiting.retain(|row| rows.binary_search(row).is_err());
             let taken = whole.take(&rows)?;
             // The next of the same key goes before the rows behind it; one before them is too late anyway.
-            let stops = |number| rounds.successor(place(number)).is_some_and(|next| next > place(number));
-            let left = self.settle(session, sieve, taken, tally, &stops).await?;
-            waiting.extend(left.into_iter().map(place));
-            waiting.extend(tally.newly_refused().into_iter().filter_map(|number| rounds.advance(place(number))));
+            let stops = |number| {
+                let row = place(number)?;
+                Ok(rounds.successor(row).is_some_and(|next| next > row))
+            };
+            for number in self.settle(session, sieve, taken, tally, &stops).await? {
+                waiting.insert(place(number)?);
+            }
+            for number in tally.newly_refused() {
+                waiting.extend(rounds.advance(place(number)?));
+            }
         }
         let first = sieve.first();
-        for (row, of) in rounds.left() {
-            let of = of.map_or_else(|| before[row].unwrap_or_default(), |of| first + whole.numbers[of]);
+        let (here, mut left) = (|(_, of): &(usize, Option<usize>)| of.is_some(), rounds.left());
+        if sieve.returns_rows() && rule != Duplicates::Refuse {
+            let earlier: Vec<usize> = left.iter().filter(|left| !here(left)).map(|(row, _)| *row).collect();
+            self.give_earlier(session, sieve, whole, columns, &earlier, &before, tally).await?;
+            left.retain(here);
+        }
+        for (row, of) in left {
+            let of = of.map(|of| first + whole.numbers[of]).or(before[row]);
+            let of = of.ok_or_else(|| Error::internal("a repeated row without the one that went"))?;
             match rule {
                 Duplicates::First | Duplicates::Last => tally.duplicate(whole.numbers[row], of),
                 Duplicates::Refuse => tally.refuse(whole, row, &same_key(of, first + whole.numbers[row]))?,
             }
         }
         if let Some(part) = &sieve.part {
-            let numbered = whole.numbers.iter().copied().zip(keys.iter());
-            let stored = numbered.filter(|(number, _)| !tally.is_refused(*number));
-            part.note(stored.filter_map(|(number, key)| Some((number, key?))))?;
+            part.settle(&whole.numbers, &keys, |number| tally.is_refused(number))?;
         }
+        Ok(())
+    }
+
+    /// Tells rows whose keys an earlier piece had, each with the stored row.
+    #[expect(clippy::too_many_arguments, reason = "where the rows are, which of them, and what is known of them")]
+    async fn give_earlier(
+        &self,
+        session: &mut Session,
+        sieve: &Sieve,
+        whole: &Kept,
+        columns: &[usize],
+        rows: &[usize],
+        before: &[Option<usize>],
+        tally: &mut Tally<'_>,
+    ) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let again = whole.take(rows)?;
+        let mut found = vec![RecordBatch::new_empty(wide_schema(&self.table))];
+        let all: Vec<usize> = (0..self.table.columns.len()).collect();
+        let places: Vec<usize> = if sieve.deletes() { Vec::new() } else { (0..rows.len()).collect() };
+        for places in places.chunks(self.most_keys()) {
+            let keys = again.given.take(places)?.batch.project(columns);
+            let keys = keys.map_err(|error| Error::internal(error.to_string()))?;
+            let selection = Selection::Keyed { columns: columns.to_vec(), keys };
+            found.push(self.find_columns(session, &all, selection, false).await?);
+        }
+        let stored = concat_batches(&found[0].schema(), &found).map_err(|error| Error::internal(error.to_string()))?;
+        let keys = Keys::of(&self.table, columns, &again.given.batch)?;
+        let at = keys.find_in(&Keys::of(&self.table, columns, &stored)?);
+        let fate = |(row, stored): (&usize, &Option<usize>)| match before[*row] {
+            Some(of) => Ok(Fate::Repeated { of, stored: *stored }),
+            None => Err(Error::internal("a repeated row without the one that went")),
+        };
+        let fates = rows.iter().zip(&at).map(fate).collect::<Result<Vec<_>>>()?;
+        let (given, none) = (Some(&again.given), stored.slice(0, 0));
+        let found = Found { table: &self.table, given, stored: &stored, changed: &none, added: &none, order: &[] };
+        let written = Written { counts: Counts::of(&fates), ..Written::default() };
+        let written = found.told(written, &fates, sieve.first())?;
+        let there = again.numbers.iter().zip(&at).filter(|(_, stored)| stored.is_some());
+        tally.repeat(again.numbers.clone(), there.map(|(number, _)| *number).collect(), written);
         Ok(())
     }
 

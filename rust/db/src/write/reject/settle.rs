@@ -30,7 +30,7 @@ impl Writer<'_> {
         sieve: &Sieve,
         rows: Kept,
         tally: &mut Tally<'_>,
-        stops: &(dyn Fn(usize) -> bool + Sync),
+        stops: &(dyn Fn(usize) -> Result<bool> + Sync),
     ) -> Result<Vec<usize>> {
         let mut todo = vec![Todo { rows, asked: Asked::default() }];
         while let Some(Todo { rows, mut asked }) = todo.pop() {
@@ -48,7 +48,7 @@ impl Writer<'_> {
             if rows.numbers.len() == 1 {
                 // The model may know more of it than the database tells.
                 tally.refuse(&rows, 0, &found.refused.remove(&0).unwrap_or(error))?;
-                if stops(rows.numbers[0]) {
+                if stops(rows.numbers[0])? {
                     return Ok(todo.into_iter().flat_map(|todo| todo.rows.numbers).collect());
                 }
                 continue;

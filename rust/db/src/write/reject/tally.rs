@@ -95,14 +95,27 @@ impl<'s> Tally<'s> {
         self.duplicates.push((number, of));
     }
 
-    /// Notes what a write of `rows` did.
-    pub fn store(&mut self, rows: &Kept, written: Written) {
+    /// Notes rows whose keys an earlier piece had, and those of them that are stored.
+    pub fn repeat(&mut self, numbers: Vec<usize>, stored: Vec<usize>, written: Written) {
         self.written.counts = self.written.counts.and(written.counts);
-        self.written.changed.extend(written.changed);
-        if let (Some(stored), Some(outcomes)) = (written.rows, written.outcomes) {
+        self.give_back(numbers, stored, written);
+    }
+
+    /// Notes what a write of `rows` did.
+    pub fn store(&mut self, rows: &Kept, mut written: Written) {
+        self.written.counts = self.written.counts.and(written.counts);
+        self.written.changed.append(&mut written.changed);
+        if let Some(outcomes) = &written.outcomes {
             let there = (0..outcomes.rows()).filter(|&at| outcomes.status(at) != Status::Missing);
-            self.rows.push((there.map(|at| rows.numbers[at]).collect(), stored));
-            self.outcomes.push((rows.numbers.clone(), outcomes));
+            let there = there.map(|at| rows.numbers[at]).collect();
+            self.give_back(rows.numbers.clone(), there, written);
+        }
+    }
+
+    fn give_back(&mut self, numbers: Vec<usize>, there: Vec<usize>, written: Written) {
+        if let (Some(stored), Some(outcomes)) = (written.rows, written.outcomes) {
+            self.rows.push((there, stored));
+            self.outcomes.push((numbers, outcomes));
         }
     }
 
@@ -118,6 +131,14 @@ impl<'s> Tally<'s> {
         Ok(Written { rejects: Some(self.rejects), ..self.written })
     }
 
+    /// The numbers of rows, each with that of the row which went instead; one that is deleted is given back once.
+    fn repeated(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let first = self.sieve.first();
+        let deletes = self.sieve.deletes();
+        let here = move |&(number, of): &(usize, usize)| Some((number, of.checked_sub(first)?));
+        self.duplicates.iter().filter_map(here).filter(move |_| !deletes)
+    }
+
     /// The stored rows in the order of those given.
     fn in_order(&self) -> Result<RecordBatch> {
         let internal = |error: arrow_schema::ArrowError| Error::internal(error.to_string());
@@ -127,8 +148,13 @@ impl<'s> Tally<'s> {
         if numbers.len() != all.num_rows() {
             return Err(Error::internal("a stored row without the one that was given"));
         }
-        let mut order: Vec<u64> = (0..numbers.len() as u64).collect();
-        order.sort_by_key(|&at| numbers[at as usize]);
-        take_record_batch(&all, &UInt64Array::from(order)).map_err(internal)
+        let mut order: Vec<(usize, u64)> = numbers.into_iter().zip(0..).collect();
+        order.sort_unstable();
+        let own = |number: usize| order.binary_search_by_key(&number, |(number, _)| *number).map(|at| order[at].1);
+        let repeated: Vec<_> = self.repeated().filter_map(|(number, of)| Some((number, own(of).ok()?))).collect();
+        order.extend(repeated);
+        order.sort_unstable();
+        let order: UInt64Array = order.into_iter().map(|(_, at)| at).collect();
+        take_record_batch(&all, &order).map_err(internal)
     }
 }

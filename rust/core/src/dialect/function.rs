@@ -1,0 +1,75 @@
+//! The functions of expressions and the totals of groups, as each database has them with the same meaning.
+
+use crate::filter::Comparison;
+use crate::pipeline::Function;
+use crate::types::LogicalType;
+
+/// What differs between the databases in expressions. An operand is named as often as `operands` has it: where
+/// parameters have no numbers it may be named once.
+pub trait Functions {
+    /// A value of an expression: without a column beside it a parameter has no type.
+    fn typed(&self, placeholder: String, ty: &LogicalType) -> String;
+
+    /// Null of a type.
+    fn null(&self, ty: &LogicalType) -> String;
+
+    /// A function of operands of the types `types`, whose result is of type `ty`.
+    fn call(&self, function: Function, operands: &[String], types: &[&LogicalType], ty: &LogicalType) -> String;
+
+    /// The sum of all values but nulls; zero where there is none.
+    fn sum(&self, operand: &str, ty: &LogicalType) -> String;
+
+    /// The sum of the values of a column by their number; null where there is none. `from` is their type, `ty` that of
+    /// the average. A decimal is rounded half away from zero.
+    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String;
+
+    /// The one value of a group whose place is 1.
+    fn value_at(&self, place: &str, value: &str) -> String {
+        format!("max(CASE WHEN {place} = 1 THEN {value} END)")
+    }
+
+    /// A key of groups in their order, where the rows that they are made of come in an order of their own.
+    fn ordered_anew(&self, column: &str) -> String {
+        column.to_owned()
+    }
+
+    /// A column by which a window is parted.
+    fn parted(&self, column: &str, ty: &LogicalType) -> String {
+        let _ = ty;
+        column.to_owned()
+    }
+}
+
+/// What all databases write alike; None for the others.
+pub(super) fn common(function: Function, operands: &[String], null_safe_equal: &str) -> Option<String> {
+    let joined = |sign: &str| format!("({})", operands.join(sign));
+    let only = || operands.concat();
+    Some(match function {
+        Function::Divide => match operands {
+            [a, b] => format!("({a} / NULLIF({b}, 0))"),
+            _ => return None,
+        },
+        Function::Remainder => match operands {
+            [a, b] => format!("({a} % NULLIF({b}, 0))"),
+            _ => return None,
+        },
+        Function::Coalesce => format!("coalesce{}", joined(", ")),
+        Function::Compare(Comparison::Equal) => joined(&format!(" {null_safe_equal} ")),
+        Function::Compare(comparison) => format!("({} IS TRUE)", joined(&format!(" {} ", comparison.sql()))),
+        Function::And => joined(" AND "),
+        Function::Or => joined(" OR "),
+        Function::Not => format!("(NOT {})", only()),
+        Function::IsTrue => format!("({} IS TRUE)", only()),
+        _ => return None,
+    })
+}
+
+/// The sign of an arithmetic function of two operands.
+pub(super) const fn sign(function: Function) -> Option<&'static str> {
+    match function {
+        Function::Add => Some(" + "),
+        Function::Subtract => Some(" - "),
+        Function::Multiply => Some(" * "),
+        _ => None,
+    }
+}

@@ -1,0 +1,115 @@
+//! MariaDB's functions. A cast that does not hold a value warns, and a statement that warned of that is an error.
+
+use super::Mysql;
+use crate::dialect::Dialect as _;
+use crate::dialect::function::{Functions, common, sign};
+use crate::pipeline::{Function, Part};
+use crate::types::LogicalType;
+
+impl Functions for Mysql {
+    fn typed(&self, placeholder: String, ty: &LogicalType) -> String {
+        let cast = match ty {
+            LogicalType::Text { .. } | LogicalType::Choice { .. } => {
+                return format!("CAST({placeholder} AS CHAR CHARACTER SET utf8mb4) COLLATE {}", self.collation());
+            }
+            LogicalType::Bool | LogicalType::Int | LogicalType::Duration => "SIGNED",
+            LogicalType::Float => "DOUBLE",
+            LogicalType::Bytes => "BINARY",
+            LogicalType::Uuid => "BINARY(16)",
+            LogicalType::Instant | LogicalType::WallTime => "DATETIME(6)",
+            LogicalType::Date => "DATE",
+            LogicalType::Time => "TIME(6)",
+            LogicalType::Decimal { .. } | LogicalType::List { .. } | LogicalType::Json => return placeholder,
+        };
+        format!("CAST({placeholder} AS {cast})")
+    }
+
+    fn null(&self, _ty: &LogicalType) -> String {
+        "NULL".to_owned()
+    }
+
+    fn call(&self, function: Function, operands: &[String], _types: &[&LogicalType], ty: &LogicalType) -> String {
+        let bounded = |text: String| bounded(&text, ty);
+        if let Some(text) = common(function, operands, self.null_safe_equal()) {
+            return if *ty == LogicalType::Float { bounded(text) } else { text };
+        }
+        let only = operands.concat();
+        match function {
+            Function::Absolute => bounded(format!("ABS({only})")),
+            Function::Ceiling => bounded(format!("CEILING({only})")),
+            Function::Floor => bounded(format!("FLOOR({only})")),
+            Function::ToFloat => format!("CAST({only} AS DOUBLE)"),
+            Function::Scale(_) => bounded(only),
+            Function::Concat => format!("CONCAT({})", operands.join(", ")),
+            Function::Length => format!("CHAR_LENGTH({only})"),
+            Function::Substring { start, count } => format!("SUBSTRING({only}, {}, {count})", start + 1),
+            Function::Part(Part::Day) => format!("DAYOFMONTH({only})"),
+            Function::Part(part) => format!("{}({only})", part.name().to_ascii_uppercase()),
+            Function::Truncate(part) => truncated(part, &only, ty),
+            function => bounded(format!("({})", operands.join(sign(function).unwrap_or(" ")))),
+        }
+    }
+
+    /// A sum of floats beyond the largest would come back as 0: a product is checked.
+    fn sum(&self, operand: &str, ty: &LogicalType) -> String {
+        match ty {
+            LogicalType::Int => format!("CAST(COALESCE(SUM({operand}), 0) AS SIGNED)"),
+            LogicalType::Float => bounded(&format!("COALESCE(SUM({operand}) * 1e0, 0e0)"), ty),
+            ty => bounded(&format!("COALESCE(SUM({operand}), 0)"), ty),
+        }
+    }
+
+    /// Division rounds to four digits more than the dividend has, so what it divides leaves nothing over.
+    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
+        match (from, ty) {
+            (_, LogicalType::Decimal { scale, .. }) => {
+                let (one, divisor) =
+                    (format!("1{}", "0".repeat(usize::from(*scale))), format!("(2 * COUNT({column}))"));
+                let dividend = format!("(ABS(SUM({column})) * 2 * {one} + COUNT({column}))");
+                let quotient = format!("({dividend} - MOD({dividend}, {divisor})) / {divisor}");
+                bounded(&format!("SIGN(SUM({column})) * ({quotient}) * {}", least(*scale)), ty)
+            }
+            (LogicalType::Int, _) => bounded(&format!("CAST(SUM({column}) AS DOUBLE) / COUNT({column})"), ty),
+            _ => bounded(&format!("SUM({column}) * 1e0 / COUNT({column})"), ty),
+        }
+    }
+
+    /// A window sorts by the first 1,024 bytes only, unless the server says otherwise.
+    fn parted(&self, column: &str, ty: &LogicalType) -> String {
+        match ty {
+            LogicalType::Text { .. } | LogicalType::Bytes => format!("SHA2({column}, 256)"),
+            _ => column.to_owned(),
+        }
+    }
+}
+
+/// A number that keeps its type. A calculated double has a width by itself: CEILING's is of 17 digits, and larger values
+/// would come out of a temporary table as 1e17.
+fn bounded(text: &str, ty: &LogicalType) -> String {
+    match ty {
+        LogicalType::Float => format!("CAST({text} AS DOUBLE)"),
+        LogicalType::Decimal { precision, scale } => format!("CAST({text} AS DECIMAL({precision},{scale}))"),
+        _ => text.to_owned(),
+    }
+}
+
+/// One in the last place of a scale.
+fn least(scale: u8) -> String {
+    match usize::from(scale) {
+        0 => "1".to_owned(),
+        scale => format!("0.{}1", "0".repeat(scale - 1)),
+    }
+}
+
+fn truncated(part: Part, operand: &str, ty: &LogicalType) -> String {
+    let format = match part {
+        Part::Year => "%Y-01-01",
+        Part::Month => "%Y-%m-01",
+        Part::Day => "%Y-%m-%d",
+        Part::Hour => "%Y-%m-%d %H:00:00",
+        Part::Minute => "%Y-%m-%d %H:%i:00",
+        Part::Second => "%Y-%m-%d %H:%i:%s",
+    };
+    let cast = if *ty == LogicalType::Date { "DATE" } else { "DATETIME(6)" };
+    format!("CAST(DATE_FORMAT({operand}, '{format}') AS {cast})")
+}

@@ -1,0 +1,97 @@
+//! SQLite's functions, and our own where its would differ.
+
+use super::{Sqlite, calculation as own};
+use crate::dialect::Dialect as _;
+use crate::dialect::function::{Functions, common};
+use crate::pipeline::{Function, Part};
+use crate::types::LogicalType;
+
+impl Functions for Sqlite {
+    fn typed(&self, placeholder: String, _ty: &LogicalType) -> String {
+        placeholder
+    }
+
+    fn null(&self, _ty: &LogicalType) -> String {
+        "NULL".to_owned()
+    }
+
+    fn call(&self, function: Function, operands: &[String], types: &[&LogicalType], ty: &LogicalType) -> String {
+        if let Some(text) = common(function, operands, self.null_safe_equal()) {
+            return text;
+        }
+        let only = operands.concat();
+        let scale = match types.first() {
+            Some(LogicalType::Decimal { scale, .. }) => *scale,
+            _ => 0,
+        };
+        match function {
+            Function::Subtract => format!("{}({})", own::SUBTRACT, operands.join(", ")),
+            Function::Multiply => format!("{}({})", own::MULTIPLY, operands.join(", ")),
+            Function::Absolute => format!("{}({only})", own::ABSOLUTE),
+            Function::Ceiling => format!("{}({only}, {scale})", own::CEILING),
+            Function::Floor => format!("{}({only}, {scale})", own::FLOOR),
+            Function::ToFloat => format!("CAST({only} AS REAL)"),
+            Function::Scale(zeros) => format!("{}({only}, {zeros})", own::SCALE),
+            Function::Concat => format!("({})", operands.join(" || ")),
+            Function::Length => format!("length({only})"),
+            Function::Substring { start, count } => format!("substr({only}, {}, {count})", start + 1),
+            Function::Part(part) => part_of(part, &only, types),
+            Function::Truncate(part) => truncated(part, &only, ty),
+            _ => format!("{}({})", own::ADD, operands.join(", ")),
+        }
+    }
+
+    fn sum(&self, operand: &str, ty: &LogicalType) -> String {
+        let zero = match ty {
+            LogicalType::Float => "0.0",
+            LogicalType::Decimal { .. } => "X'80000000000000000000000000000000'",
+            _ => "0",
+        };
+        format!("coalesce({}({operand}), {zero})", own::SUM)
+    }
+
+    /// SQLite 3.51 takes the descending order of a subquery with a limit for the ascending one that its groups are asked
+    /// for. A sign keeps it from comparing the two.
+    fn ordered_anew(&self, column: &str) -> String {
+        format!("+{column}")
+    }
+
+    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
+        let zeros = match (from, ty) {
+            (LogicalType::Decimal { scale: from, .. }, LogicalType::Decimal { scale, .. }) => scale - from,
+            _ => 0,
+        };
+        format!("{}({column}, {zeros})", own::AVERAGE)
+    }
+}
+
+/// Moments are texts of fixed width.
+fn part_of(part: Part, operand: &str, types: &[&LogicalType]) -> String {
+    let of_time = matches!(types, [LogicalType::Time]);
+    let (start, width) = match part {
+        Part::Year => (1, 4),
+        Part::Month => (6, 2),
+        Part::Day => (9, 2),
+        Part::Hour => (if of_time { 1 } else { 12 }, 2),
+        Part::Minute => (if of_time { 4 } else { 15 }, 2),
+        Part::Second => (if of_time { 7 } else { 18 }, 2),
+    };
+    format!("CAST(substr({operand}, {start}, {width}) AS INTEGER)")
+}
+
+fn truncated(part: Part, operand: &str, ty: &LogicalType) -> String {
+    let width = match part {
+        Part::Year => 4,
+        Part::Month => 7,
+        Part::Day => 10,
+        Part::Hour => 13,
+        Part::Minute => 16,
+        Part::Second => 19,
+    };
+    let whole = match ty {
+        LogicalType::Instant => "0000-01-01T00:00:00.000000Z",
+        LogicalType::WallTime => "0000-01-01T00:00:00.000000",
+        _ => "0000-01-01",
+    };
+    format!("(substr({operand}, 1, {width}) || '{}')", &whole[width..])
+}

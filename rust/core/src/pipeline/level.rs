@@ -1,0 +1,155 @@
+//! One SELECT of a pipeline.
+
+use super::Expression;
+use crate::filter::Filter;
+use crate::plan::Order;
+use crate::types::LogicalType;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// As the caller knows it.
+    pub name: String,
+    pub ty: LogicalType,
+    pub nullable: bool,
+    /// The column of the table whose values it has, as they are.
+    pub origin: Option<usize>,
+}
+
+/// SQL does it in this order: filters, groups, outputs, order, offset, limit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Level {
+    /// The columns of the table, or the outputs of the level before.
+    pub input: Vec<Column>,
+    /// On the input; all must hold.
+    pub filters: Vec<Filter>,
+    pub outputs: Vec<Output>,
+    /// The outputs by which rows are grouped; none of them: all rows are one group, unless there is no row.
+    pub group: Option<Vec<usize>>,
+    /// Of outputs.
+    pub order: Vec<Order>,
+    pub limit: Option<u64>,
+    pub offset: u64,
+    /// Outputs that no two rows share: they end every order.
+    pub(super) identity: Vec<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    pub column: Column,
+    pub cell: Cell,
+    /// For the level after or the order, not for the caller.
+    pub hidden: bool,
+    /// Whether the level after, or the caller, takes it.
+    pub used: bool,
+}
+
+/// Where the values of an output come from; in a level with groups all but those of its keys are totals.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Value(Expression),
+    /// The number of a row within those that share `partition`, in an order; both of the input.
+    Place {
+        partition: Vec<usize>,
+        order: Vec<Order>,
+    },
+    Count,
+    Sum(Expression),
+    /// Of a column.
+    Average(Expression),
+    Smallest(Expression),
+    Largest(Expression),
+    /// The value of the row whose place, a column, is 1.
+    At {
+        place: usize,
+        value: Expression,
+    },
+}
+
+impl Cell {
+    /// The column of the input that it is and nothing more.
+    pub fn as_column(&self) -> Option<usize> {
+        match self {
+            Cell::Value(value) => value.as_column(),
+            _ => None,
+        }
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(usize)) {
+        match self {
+            Cell::Count => {}
+            Cell::Place { partition, order } => {
+                partition.iter().chain(order.iter().map(|order| &order.column)).for_each(|&at| see(at));
+            }
+            Cell::At { place, value } => {
+                see(*place);
+                value.visit(see);
+            }
+            Cell::Value(value)
+            | Cell::Sum(value)
+            | Cell::Average(value)
+            | Cell::Smallest(value)
+            | Cell::Largest(value) => value.visit(see),
+        }
+    }
+}
+
+impl Output {
+    pub(super) fn new(column: Column, cell: Cell) -> Self {
+        Output { column, cell, hidden: false, used: true }
+    }
+
+    pub(super) fn hidden(column: Column, cell: Cell) -> Self {
+        Output { hidden: true, ..Output::new(column, cell) }
+    }
+}
+
+impl Level {
+    /// All of the input, row by row. The order is carried on.
+    pub(super) fn over(input: Vec<Column>, hidden: &[bool], order: Vec<Order>, identity: Vec<usize>) -> Self {
+        let output = |(at, column): (usize, &Column)| {
+            let value = Expression::column(at, column.ty.clone(), column.nullable);
+            Output {
+                hidden: hidden.get(at).copied().unwrap_or(false),
+                ..Output::new(column.clone(), Cell::Value(value))
+            }
+        };
+        let outputs = input.iter().enumerate().map(output).collect();
+        Level { outputs, input, filters: Vec::new(), group: None, order, limit: None, offset: 0, identity }
+    }
+
+    /// Whether each output is a column of the input.
+    pub(super) fn is_plain(&self) -> bool {
+        self.group.is_none() && self.outputs.iter().all(|output| output.cell.as_column().is_some())
+    }
+
+    /// Whether it gives a part of its rows only: what SQL does before cannot follow it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.limit.is_some() || self.offset > 0
+    }
+
+    /// Ends the order with what no two rows share.
+    pub(super) fn complete_order(&mut self) {
+        for &column in &self.identity {
+            if !self.order.iter().any(|order| order.column == column) {
+                self.order.push(Order { column, descending: false });
+            }
+        }
+    }
+
+    /// The columns of the input that it needs.
+    pub(super) fn needs(&self) -> Vec<bool> {
+        let mut needed = vec![false; self.input.len()];
+        let grouped = self.group.iter().flatten().copied();
+        let ordered = self.order.iter().map(|order| order.column);
+        let inner: Vec<usize> = grouped.chain(ordered).collect();
+        for (at, output) in self.outputs.iter().enumerate() {
+            if output.used || inner.contains(&at) {
+                output.cell.visit(&mut |column| needed[column] = true);
+            }
+        }
+        for column in self.filters.iter().flat_map(Filter::columns) {
+            needed[column] = true;
+        }
+        needed
+    }
+}

@@ -1,0 +1,195 @@
+//! `[{"$match": {…}}, {"$group": {…}}]` -> [`Pipeline`]. Errors carry the path `pipeline[1].$group.total`.
+
+mod arithmetic;
+mod build;
+mod condition;
+mod expression;
+mod group;
+mod literal;
+mod project;
+mod text;
+
+use std::borrow::Cow;
+
+use self::build::Builder;
+use self::expression::Expressions;
+use super::{MAX_NAME_BYTES, MAX_STAGES, Pipeline};
+use crate::error::{Error, ErrorKind, Result, did_you_mean};
+use crate::filter::{Filter, check_depth, parse_checked};
+use crate::plan::Order;
+use crate::schema::TableSchema;
+use crate::types::{FloatRules, LogicalType, check_text};
+use crate::value::Raw;
+
+const STAGES: &[&str] = &[
+    "$addFields",
+    "$count",
+    "$group",
+    "$limit",
+    "$match",
+    "$project",
+    "$set",
+    "$skip",
+    "$sort",
+    "$sortByCount",
+    "$unset",
+];
+const LATER_STAGES: &[&str] = &[
+    "$bucket",
+    "$bucketAuto",
+    "$densify",
+    "$facet",
+    "$fill",
+    "$graphLookup",
+    "$lookup",
+    "$merge",
+    "$out",
+    "$replaceRoot",
+    "$replaceWith",
+    "$sample",
+    "$setWindowFields",
+    "$unionWith",
+    "$unwind",
+];
+
+/// Reads a pipeline against a table.
+///
+/// # Errors
+/// `InvalidPipeline`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, `NotBuilt`, those of a filter, and every
+/// refusal of a value.
+pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Pipeline> {
+    let stages = match check_depth(raw, "a pipeline", "pipeline")? {
+        Raw::List(stages) => stages,
+        raw => return Err(invalid(format!("expected a list of stages, got {}", raw.type_name())).path("pipeline")),
+    };
+    if stages.len() > MAX_STAGES {
+        let error = Error::new(ErrorKind::LimitExceeded, format!("a pipeline has at most {MAX_STAGES} stages"));
+        return Err(error.path("pipeline"));
+    }
+    let mut builder = Builder::new(table, floats);
+    for (at, raw) in stages.into_iter().enumerate() {
+        builder.stage(raw).map_err(|error| error.within(&format!("[{at}]")).within("pipeline"))?;
+    }
+    Ok(builder.finish())
+}
+
+impl Builder<'_> {
+    fn stage(&mut self, raw: Raw<'_>) -> Result<()> {
+        let entry = match raw {
+            Raw::Map(entries) => <[_; 1]>::try_from(entries).ok(),
+            _ => None,
+        };
+        let Some([(name, raw)]) = entry else {
+            return Err(
+                invalid("a stage is a dict with one operator").hint(format!("the stages are {}", STAGES.join(", ")))
+            );
+        };
+        let done = match &*name {
+            "$match" => self.keep(raw),
+            "$group" => self.read_group(raw),
+            "$sort" => self.read_sort(raw),
+            "$limit" => self.read_count(raw, 1).map(|count| self.limit(count)),
+            "$skip" => self.read_count(raw, 0).map(|count| self.skip(count)),
+            "$count" => self.read_total(raw),
+            "$project" => self.read_project(raw),
+            "$addFields" | "$set" => self.read_added(raw),
+            "$unset" => self.read_unset(raw),
+            "$sortByCount" => self.read_sort_by_count(raw),
+            name => Err(unknown_stage(name)),
+        };
+        done.map_err(|error| error.within(&name))
+    }
+
+    fn keep(&mut self, raw: Raw<'_>) -> Result<()> {
+        let row = self.row();
+        let mut filter = parse_checked(&row, raw, self.floats)?;
+        self.make_plain()?;
+        filter.rename(&self.inputs()?);
+        if filter != Filter::And(Vec::new()) {
+            self.level.filters.push(filter);
+        }
+        Ok(())
+    }
+
+    fn read_sort(&mut self, raw: Raw<'_>) -> Result<()> {
+        let Raw::Map(entries) = raw else {
+            return Err(invalid(format!("expected a dict of fields, got {}", raw.type_name()))
+                .hint("write {\"price\": -1, \"name\": 1}"));
+        };
+        if entries.is_empty() {
+            return Err(invalid("it names no field"));
+        }
+        let (row, mut order) = (self.row(), Vec::with_capacity(entries.len()));
+        for (name, raw) in entries {
+            let column = row.resolve(&name).map_err(|error| error.within(&name))?;
+            let descending = match raw {
+                Raw::Int(1) => false,
+                Raw::Int(-1) => true,
+                _ => return Err(invalid("the order of a field is 1, ascending, or -1, descending").within(&name)),
+            };
+            let ty = &row.columns[column].ty;
+            if matches!(ty, LogicalType::List { .. } | LogicalType::Json) {
+                return Err(invalid(format!("{} has no order", ty.name())).within(&name));
+            }
+            order.push(Order { column, descending });
+        }
+        self.sort(&order)
+    }
+
+    fn read_count(&mut self, raw: Raw<'_>, least: i64) -> Result<u64> {
+        match raw {
+            Raw::Int(count) if count >= least => Ok(count.unsigned_abs()),
+            raw => Err(invalid(format!("expected an int from {least}, got {}", wrong_int(&raw)))),
+        }
+    }
+
+    /// `{"$count": "name"}`.
+    fn read_total(&mut self, raw: Raw<'_>) -> Result<()> {
+        let Raw::Text(name) = raw else {
+            return Err(invalid(format!("$count takes the name of its column, got {}", raw.type_name())));
+        };
+        check_name(&name)?;
+        self.group(Vec::new(), vec![(name.into_owned(), group::Total::Count)])
+    }
+
+    fn expressions<'e>(nodes: &'e mut usize, row: &'e TableSchema, floats: FloatRules) -> Expressions<'e> {
+        Expressions { row, floats, nodes }
+    }
+}
+
+fn wrong_int<'r>(raw: &'r Raw<'_>) -> &'r str {
+    match raw {
+        Raw::Int(_) => "a smaller one",
+        raw => raw.type_name(),
+    }
+}
+
+fn unknown_stage(name: &str) -> Error {
+    let hint = format!("the stages are {}", STAGES.join(", "));
+    if LATER_STAGES.contains(&name) {
+        return Error::new(ErrorKind::NotBuilt, format!("the stage `{name}` is not built yet")).hint(hint);
+    }
+    let error = Error::new(ErrorKind::UnknownOperator, format!("there is no stage `{name}`"));
+    error.hint(meant(name, STAGES).unwrap_or(hint))
+}
+
+fn meant(name: &str, known: &[&'static str]) -> Option<String> {
+    did_you_mean(name, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"))
+}
+
+/// Refuses a name that no column of a result may have. It is no part of the SQL.
+fn check_name(name: &str) -> Result<()> {
+    check_text(name, None)?;
+    if name.is_empty() || name.starts_with('$') || name.contains('.') {
+        return Err(invalid("the name of a column is not empty, begins with no `$` and has no dot"));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        let message = format!("the name of a column has at most {MAX_NAME_BYTES} bytes");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidPipeline, message.into())
+}

@@ -1,0 +1,281 @@
+//! The levels as they grow: every stage is put into the last one, or into a new one behind it.
+
+use super::group::Total;
+use super::invalid;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Output, Pipeline};
+use crate::plan::Order;
+use crate::schema::{ColumnSchema, Role, TableSchema};
+use crate::types::FloatRules;
+
+pub(super) struct Builder<'t> {
+    table: &'t TableSchema,
+    pub floats: FloatRules,
+    done: Vec<Level>,
+    pub level: Level,
+    /// Whether a `$sort` decides which row is the first.
+    sorted: bool,
+    /// Whether the rows are still those of the table.
+    untouched: bool,
+    /// Expressions so far.
+    pub nodes: usize,
+}
+
+/// A column of a projected row.
+pub(super) enum Projected {
+    /// One that is visible, by its place.
+    Kept(usize),
+    /// On the visible ones.
+    Computed(Expression),
+}
+
+impl<'t> Builder<'t> {
+    pub fn new(table: &'t TableSchema, floats: FloatRules) -> Self {
+        let column = |(at, column): (usize, &ColumnSchema)| Column {
+            name: column.name.clone(),
+            ty: column.ty.clone(),
+            nullable: column.nullable,
+            origin: Some(at),
+        };
+        let input = table.columns.iter().enumerate().map(column).collect();
+        let level = Level::over(input, &[], Vec::new(), table.key.clone());
+        Builder { table, floats, done: Vec::new(), level, sorted: false, untouched: true, nodes: 0 }
+    }
+
+    /// The outputs that the caller knows.
+    pub fn visible(&self) -> Vec<usize> {
+        (0..self.level.outputs.len()).filter(|&at| !self.level.outputs[at].hidden).collect()
+    }
+
+    /// The row as a table, for filters and names: its columns are those that the caller knows.
+    pub fn row(&self) -> TableSchema {
+        let column = |at: usize| {
+            let Column { name, ty, nullable, .. } = self.level.outputs[at].column.clone();
+            ColumnSchema { name, ty, nullable, default: None, role: Role::Field }
+        };
+        let columns = self.visible().into_iter().map(column).collect();
+        let model = if self.untouched { self.table.model.clone() } else { "the row of the stages before".to_owned() };
+        TableSchema { model, columns, key: Vec::new(), ..self.table.clone() }
+    }
+
+    /// The input that each visible column is; all of them are one in a plain level.
+    pub fn inputs(&self) -> Result<Vec<usize>> {
+        self.visible().into_iter().map(|at| self.input(at)).collect()
+    }
+
+    fn input(&self, output: usize) -> Result<usize> {
+        let column = self.level.outputs[output].cell.as_column();
+        column.ok_or_else(|| Error::internal("a computed column where a plain one was made"))
+    }
+
+    /// What follows can ask for the outputs by the names of columns, and before any limit.
+    pub fn make_plain(&mut self) -> Result<()> {
+        if self.level.is_cut() || !self.level.is_plain() { self.wrap() } else { Ok(()) }
+    }
+
+    /// Begins a level that reads the last one; outputs keep their places.
+    fn wrap(&mut self) -> Result<()> {
+        if self.done.len() + 2 > MAX_LEVELS {
+            let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
+            return Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"));
+        }
+        if self.level.is_cut() {
+            self.level.complete_order();
+        }
+        let (input, hidden): (Vec<_>, Vec<_>) =
+            self.level.outputs.iter().map(|output| (output.column.clone(), output.hidden)).unzip();
+        let order = self.level.order.clone();
+        if !self.level.is_cut() {
+            self.level.order.clear();
+        }
+        let next = Level::over(input, &hidden, order, self.level.identity.clone());
+        self.done.push(std::mem::replace(&mut self.level, next));
+        Ok(())
+    }
+
+    /// Sorts by visible columns.
+    pub fn sort(&mut self, order: &[Order]) -> Result<()> {
+        if self.level.is_cut() {
+            self.wrap()?;
+        }
+        let visible = self.visible();
+        self.level.order = order.iter().map(|order| Order { column: visible[order.column], ..*order }).collect();
+        self.level.complete_order();
+        self.sorted = true;
+        Ok(())
+    }
+
+    pub fn limit(&mut self, count: u64) {
+        self.level.complete_order();
+        self.level.limit = Some(self.level.limit.map_or(count, |limit| limit.min(count)));
+    }
+
+    /// Of rows that are limited already fewer are left.
+    pub fn skip(&mut self, count: u64) {
+        if count > 0 {
+            self.level.complete_order();
+            self.level.offset = self.level.offset.saturating_add(count).min(i64::MAX.unsigned_abs());
+            self.level.limit = self.level.limit.map(|limit| limit.saturating_sub(count));
+        }
+    }
+
+    /// Gives the row other columns. Those before stay where the order needs them.
+    pub fn project(&mut self, columns: Vec<(String, Projected)>) -> Result<()> {
+        if columns.is_empty() {
+            return Err(invalid("no column is left"));
+        }
+        let visible = self.visible();
+        let column_of = |expression: &Expression| expression.as_column().map(|at| visible[at]);
+        let computes = |(_, projected): &(String, Projected)| match projected {
+            Projected::Kept(_) => false,
+            Projected::Computed(expression) => column_of(expression).is_none(),
+        };
+        if columns.iter().any(computes) && !self.level.is_plain() {
+            self.wrap()?;
+        }
+        let before = self.level.outputs.len();
+        let mut moved: Vec<usize> = (0..before).collect();
+        for (name, projected) in columns {
+            let kept = match &projected {
+                Projected::Kept(at) => Some(visible[*at]),
+                Projected::Computed(expression) => column_of(expression),
+            };
+            let at = self.level.outputs.len();
+            let output = match (kept, projected) {
+                (Some(kept), _) => {
+                    moved[kept] = at;
+                    let Output { column, cell, .. } = self.level.outputs[kept].clone();
+                    Output::new(Column { name, ..column }, cell)
+                }
+                (None, Projected::Computed(mut expression)) => {
+                    expression.rename(&visible.iter().map(|&at| self.input(at)).collect::<Result<Vec<_>>>()?);
+                    Output::new(computed(name, &expression), Cell::Value(expression))
+                }
+                (None, Projected::Kept(_)) => return Err(Error::internal("a column that is kept and not there")),
+            };
+            self.level.outputs.push(output);
+        }
+        self.level.outputs[..before].iter_mut().for_each(|output| output.hidden = true);
+        let level = &mut self.level;
+        level.order.iter_mut().for_each(|order| order.column = moved[order.column]);
+        level.identity.iter_mut().chain(level.group.iter_mut().flatten()).for_each(|at| *at = moved[*at]);
+        self.untouched = false;
+        Ok(())
+    }
+
+    /// Puts rows with the same keys into one; keys and totals are on the visible columns.
+    pub fn group(&mut self, keys: Vec<(String, Expression)>, totals: Vec<(String, Total)>) -> Result<()> {
+        self.make_plain()?;
+        let visible = self.visible();
+        let (keys, totals) = self.compute_first(&visible, keys, totals)?;
+        let places = self.place_first(&keys, &totals)?;
+        let inputs = visible.iter().map(|&at| self.input(at)).collect::<Result<Vec<_>>>()?;
+        let mut outputs = Vec::with_capacity(keys.len() + totals.len());
+        for (name, key) in keys {
+            let (column, input) = (self.level.outputs[key].column.clone(), self.input(key)?);
+            let value = Expression::column(input, column.ty.clone(), column.nullable);
+            outputs.push(Output::new(Column { name, ..column }, Cell::Value(value)));
+        }
+        let grouped: Vec<usize> = (0..outputs.len()).collect();
+        for (name, mut total) in totals {
+            total.rename(&inputs);
+            let origin = total.picked().and_then(|at| self.level.input[at].origin);
+            let column = Column { name, origin, ..total.column() };
+            let places = places.map(|place| place.map(|at| self.input(at)).transpose());
+            let [first, last] = places;
+            outputs.push(Output::new(column, total.into_cell(first?, last?)?));
+        }
+        let level = &mut self.level;
+        (level.outputs, level.identity, level.group) = (outputs, grouped.clone(), Some(grouped));
+        level.order.clear();
+        (self.sorted, self.untouched) = (false, false);
+        Ok(())
+    }
+
+    /// Keys that are no columns, and what averages are of, become columns of a level before: SQL names them more than
+    /// once. Gives the keys as outputs.
+    #[expect(clippy::type_complexity, reason = "the two lists of the group, changed")]
+    fn compute_first(
+        &mut self,
+        visible: &[usize],
+        keys: Vec<(String, Expression)>,
+        mut totals: Vec<(String, Total)>,
+    ) -> Result<(Vec<(String, usize)>, Vec<(String, Total)>)> {
+        let inputs = self.inputs()?;
+        let before = self.level.outputs.len();
+        let mut hide = |expression: &Expression| {
+            let mut expression = expression.clone();
+            expression.rename(&inputs);
+            let column = computed(String::new(), &expression);
+            self.level.outputs.push(Output::hidden(column, Cell::Value(expression)));
+            self.level.outputs.len() - 1
+        };
+        let place = |(name, key): (String, Expression)| {
+            let at = key.as_column().map_or_else(|| hide(&key), |at| visible[at]);
+            (name, at)
+        };
+        let keys: Vec<_> = keys.into_iter().map(place).collect();
+        let mut hidden = Vec::new();
+        for (at, (_, total)) in totals.iter().enumerate() {
+            if let Total::Average(of) = total
+                && of.as_column().is_none()
+            {
+                hidden.push((at, hide(of)));
+            }
+        }
+        if self.level.outputs.len() > before {
+            self.wrap()?;
+        }
+        for (at, output) in hidden {
+            totals[at].1.set_hoisted(output);
+        }
+        Ok((keys, totals))
+    }
+
+    /// Rows get their places within their group where `$first` or `$last` ask: the outputs that hold them.
+    fn place_first(&mut self, keys: &[(String, usize)], totals: &[(String, Total)]) -> Result<[Option<usize>; 2]> {
+        let first = totals.iter().find(|(_, total)| matches!(total, Total::First(_)));
+        let last = totals.iter().find(|(_, total)| matches!(total, Total::Last(_)));
+        let Some((name, _)) = first.or(last) else {
+            return Ok([None, None]);
+        };
+        if !self.sorted {
+            let error = invalid("which row is the first or the last is decided by a `$sort` before");
+            return Err(error.hint("put {\"$sort\": {…}} before the $group").path(name.clone()));
+        }
+        let partition = keys.iter().map(|&(_, key)| self.input(key)).collect::<Result<Vec<_>>>()?;
+        let mut place = |descending: bool| -> Result<usize> {
+            let order = |order: &Order| {
+                Ok(Order { column: self.input(order.column)?, descending: order.descending != descending })
+            };
+            let order = self.level.order.iter().map(order).collect::<Result<Vec<_>>>()?;
+            let cell = Cell::Place { partition: partition.clone(), order };
+            let column =
+                Column { name: String::new(), ty: crate::types::LogicalType::Int, nullable: false, origin: None };
+            self.level.outputs.push(Output::hidden(column, cell));
+            Ok(self.level.outputs.len() - 1)
+        };
+        // Both before either is part of a level that is no longer plain.
+        let places = [first.map(|_| place(false)).transpose()?, last.map(|_| place(true)).transpose()?];
+        self.wrap()?;
+        Ok(places)
+    }
+
+    /// Rows without an order come in that of their keys, and only what is asked for is read.
+    pub fn finish(mut self) -> Pipeline {
+        self.level.complete_order();
+        let mut levels = self.done;
+        levels.push(self.level);
+        let last = levels.len() - 1;
+        levels[last].outputs.iter_mut().for_each(|output| output.used = !output.hidden);
+        for at in (1..levels.len()).rev() {
+            let needed = levels[at].needs();
+            levels[at - 1].outputs.iter_mut().zip(needed).for_each(|(output, needed)| output.used = needed);
+        }
+        Pipeline { levels }
+    }
+}
+
+fn computed(name: String, expression: &Expression) -> Column {
+    Column { name, ty: expression.ty.clone(), nullable: expression.nullable, origin: None }
+}

@@ -1,0 +1,294 @@
+//! Rows of a read, some at a time: no more of them are in memory than a chunk holds.
+//!
+//! A cursor of the server has the rows on PostgreSQL, where each chunk is an exchange of its own. MariaDB and SQLite send
+//! them in one exchange, which waits for the reader; a transaction of the caller goes on meanwhile, and so its chunks are
+//! reads that begin where the one before ended, as pages do.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use dataflow_core::dialect::{Dialect, Statement};
+use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Seek, TenantId};
+use dataflow_core::{Error, ErrorKind, Result};
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::database::{Database, Table};
+use crate::driver::Access;
+use crate::execute::{Begin, Label, control, fetch, run};
+use crate::fetch::{FIRST_ROWS, Outlet, next_rows, prove_tenant};
+use crate::page::{place, project, with_order};
+use crate::session::{Effect, Limits};
+use crate::transaction::Transaction;
+
+/// What a stream reads, and in whose name: who opened it decides, whoever reads on.
+#[derive(Clone)]
+pub struct StreamPlan {
+    pub database: Arc<Database>,
+    pub table: Arc<Table>,
+    pub plan: ReadPlan,
+    pub context: Context,
+}
+
+enum State {
+    New,
+    Open(Box<Open>),
+    Ended,
+}
+
+pub struct Stream {
+    read: StreamPlan,
+    state: State,
+}
+
+struct Open {
+    source: Source,
+    /// Begun by the stream, and ended with it.
+    own: Option<Arc<Transaction>>,
+    chunk_rows: usize,
+}
+
+enum Source {
+    Cursor(Box<Cursor>),
+    /// One exchange, under way.
+    Flow(Flow),
+    /// The place behind the last row; None before the first.
+    Seek(Option<Seek>),
+}
+
+/// A cursor of the server, and the query that it is over.
+struct Cursor {
+    name: String,
+    query: Statement,
+    label: Label,
+}
+
+/// An exchange that runs by itself, and the rows it has brought so far.
+struct Flow {
+    chunks: mpsc::Receiver<RecordBatch>,
+    /// Ends it early.
+    cancel: CancellationToken,
+    /// Gives the last rows. None once it has ended.
+    exchange: Option<JoinHandle<Result<RecordBatch>>>,
+    tenant: Option<TenantId>,
+}
+
+impl Flow {
+    async fn next(&mut self, cancel: &CancellationToken) -> Result<RecordBatch> {
+        let rows = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled")),
+            rows = self.chunks.recv() => rows,
+        };
+        let rows = match (rows, self.exchange.take()) {
+            (Some(rows), running) => {
+                self.exchange = running;
+                rows
+            }
+            (None, Some(exchange)) => {
+                let last = exchange.await.map_err(|error| Error::internal(error.to_string()))?;
+                last?
+            }
+            (None, None) => return Ok(RecordBatch::new_empty(Arc::new(Schema::empty()))),
+        };
+        prove_tenant(rows, self.tenant.as_ref())
+    }
+
+    /// Its connection is settled or closed when this returns.
+    async fn close(mut self) {
+        self.chunks.close();
+        self.cancel.cancel();
+        if let Some(exchange) = self.exchange.take() {
+            // What it says of its end is of no interest: somebody wanted it.
+            drop(exchange.await);
+        }
+    }
+}
+
+/// A stream that is forgotten is closed too.
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Stream {
+    pub fn new(read: StreamPlan) -> Self {
+        Stream { read, state: State::New }
+    }
+
+    /// The columns of every chunk.
+    pub fn schema(read: &ReadPlan) -> SchemaRef {
+        let all = (0..read.table.columns.len()).collect();
+        Arc::new(read.table.arrow(read.columns.as_ref().unwrap_or(&all)))
+    }
+
+    /// The next rows; None at the end. After a failure there are none any more.
+    pub async fn next(&mut self, context: Context) -> Result<Option<RecordBatch>> {
+        let chunk = self.chunk(&context).await;
+        if !matches!(chunk, Ok(Some(_))) {
+            let closed = self.close(context).await;
+            chunk.as_ref().map_or(Ok(()), |_| closed)?;
+        }
+        chunk.map_err(Error::without_outcome)
+    }
+
+    async fn chunk(&mut self, context: &Context) -> Result<Option<RecordBatch>> {
+        if let State::New = self.state {
+            let open = self.read.open(context).await?;
+            self.state = State::Open(Box::new(open));
+        }
+        let State::Open(open) = &mut self.state else { return Ok(None) };
+        let rows = open.read(&self.read, context).await?;
+        if rows.num_rows() == 0 {
+            return Ok(None);
+        }
+        open.chunk_rows = next_rows(open.chunk_rows, &rows);
+        project(&rows, &self.read.plan).map(Some)
+    }
+
+    /// Ends what the stream has opened; a stream that is dropped instead closes its connection.
+    pub async fn close(&mut self, context: Context) -> Result<()> {
+        let State::Open(open) = std::mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
+        match (open.own, open.source, &context.transaction) {
+            (Some(own), ..) => own.rollback(context.cancel).await,
+            (None, Source::Flow(flow), _) => {
+                flow.close().await;
+                Ok(())
+            }
+            (None, Source::Cursor(cursor), Some(transaction)) => {
+                let limits = context.limits();
+                // One that was ended or has failed has closed it already.
+                let Ok(mut held) = transaction.hold(&limits).await else { return Ok(()) };
+                let close = Statement::unscoped(format!("CLOSE {}", cursor.name), "a cursor of a stream");
+                let closed = control(held.session()?, &close, Effect::Nothing, &limits).await;
+                if closed.is_err() {
+                    held.abort();
+                }
+                closed
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl StreamPlan {
+    async fn open(&self, context: &Context) -> Result<Open> {
+        let limits = context.limits();
+        let dialect = self.database.dialect(&limits, context.labels.as_ref()).await?;
+        self.database.make_ready(&self.table, context).await?;
+        let (source, own) = match &context.transaction {
+            Some(transaction) if dialect.has_cursors() => {
+                (self.declare(dialect.as_ref(), transaction, false, context).await?, None)
+            }
+            // In memory its readers would shut out its writers for as long.
+            transaction if transaction.is_some() || self.database.is_of_this_process() => (Source::Seek(None), None),
+            _ if dialect.has_cursors() => {
+                let begin = Begin { read_only: true, ..Begin::default() };
+                let labels = context.labels.clone();
+                let own = Transaction::begin(&self.database, begin, context.cancel.clone(), labels).await?;
+                (self.declare(dialect.as_ref(), &own, true, context).await?, Some(own))
+            }
+            _ => (self.flow(dialect, context).await?, None),
+        };
+        Ok(Open { source, own, chunk_rows: FIRST_ROWS })
+    }
+
+    async fn flow(&self, dialect: Arc<dyn Dialect>, context: &Context) -> Result<Source> {
+        let plan = ReadPlan {
+            columns: self.plan.columns.as_ref().map(|columns| with_order(columns, &self.plan.order)),
+            ..self.plan.clone()
+        };
+        let scoped = ScopedPlan::new(Plan::Read(plan.clone()), &context.scope())?;
+        let statement = Statement::query(dialect.as_ref(), &scoped)?;
+        let (tenant, label) = (statement.tenant.clone(), Label::new(&scoped, self.database.events()));
+        let mut session = self.database.session(Access::Read, &context.limits(), context.labels.as_ref()).await?;
+        let (sender, chunks) = mpsc::channel(1);
+        // Not that of the operation which asks for the first chunk: it ends before the stream does.
+        let cancel = CancellationToken::new();
+        let limits = Limits { cancel: cancel.clone(), deadline: None };
+        let exchange = tokio::spawn(async move {
+            let outlet = Outlet(sender);
+            Ok(fetch(&mut session, &statement, &outlet, &limits, &label).await?.rows)
+        });
+        Ok(Source::Flow(Flow { chunks, cancel, exchange: Some(exchange), tenant }))
+    }
+
+    async fn declare(
+        &self,
+        dialect: &dyn Dialect,
+        transaction: &Transaction,
+        own: bool,
+        context: &Context,
+    ) -> Result<Source> {
+        let scoped = ScopedPlan::new(Plan::Read(self.plan.clone()), &context.scope())?;
+        let query = Statement::query(dialect, &scoped)?;
+        // Named by its query: a FETCH that is kept prepared then always has the same columns.
+        let digest = Sha256::digest(query.sql.as_bytes());
+        let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = dialect.quote(&format!("dataflow_{digest}_{}", transaction.next_number()));
+        let label = Label::new(&scoped, self.database.events());
+        let limits = transaction.limits(context.cancel.clone());
+        let mut held = transaction.hold(&limits).await?;
+        if own {
+            // All rows will be read, not only the first.
+            let whole = Statement::unscoped("SET LOCAL cursor_tuple_fraction = 1", "a cursor of a stream");
+            control(held.session()?, &whole, Effect::Nothing, &limits).await?;
+        }
+        let declared = run(held.session()?, &query.declare(&name), Effect::Nothing, &limits, &label).await;
+        if declared.is_err() {
+            held.abort();
+        }
+        declared?;
+        Ok(Source::Cursor(Box::new(Cursor { name, query, label })))
+    }
+}
+
+impl Open {
+    async fn read(&mut self, read: &StreamPlan, context: &Context) -> Result<RecordBatch> {
+        let transaction = self.own.as_ref().or(context.transaction.as_ref());
+        match &mut self.source {
+            Source::Cursor(cursor) => {
+                let Cursor { name, query, label } = cursor.as_ref();
+                let transaction = transaction.ok_or_else(|| Error::internal("a cursor outside a transaction"))?;
+                let limits = transaction.limits(context.cancel.clone());
+                let mut held = transaction.hold(&limits).await?;
+                let fetch = query.fetch(name, self.chunk_rows as u64);
+                let reply = run(held.session()?, &fetch, Effect::Nothing, &limits, label).await;
+                if reply.is_err() {
+                    held.abort();
+                }
+                prove_tenant(reply?.rows, query.tenant.as_ref())
+            }
+            Source::Flow(flow) => {
+                let rows = flow.next(&context.cancel).await?;
+                read.database.prove_order(&read.plan, &rows, context).await?;
+                Ok(rows)
+            }
+            Source::Seek(from) => {
+                let plan = ReadPlan {
+                    columns: read.plan.columns.as_ref().map(|columns| with_order(columns, &read.plan.order)),
+                    seek: from.clone(),
+                    limit: Some(self.chunk_rows as u64),
+                    ..read.plan.clone()
+                };
+                let context = Context { transaction: transaction.cloned(), ..context.clone() };
+                let rows = read.database.read(&read.table, plan, &context).await?;
+                if let Some(last) = rows.num_rows().checked_sub(1) {
+                    *from = Some(place(&read.plan.table, &read.plan.order, &rows, last)?);
+                }
+                Ok(rows)
+            }
+        }
+    }
+}
+
+/// The stream is read by another operation at the moment.
+pub fn taken() -> Error {
+    Error::new(ErrorKind::TransactionState, "this stream is being read by somebody else")
+        .hint("make a stream for each reader")
+}

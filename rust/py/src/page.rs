@@ -1,0 +1,39 @@
+//! The arguments of a page, read into a plan.
+
+use dataflow_core::cursor::Direction;
+use dataflow_core::plan::{ReadPlan, parse_distinct_order, parse_fields, parse_order};
+use dataflow_core::{Error, ErrorKind, Result};
+use dataflow_db::{PageOptions, Total};
+use pyo3::PyResult;
+use pyo3::exceptions::PyValueError;
+
+/// The plan with its fields and its order, which ends with what tells rows apart.
+pub fn plan(selected: ReadPlan, order_by: &[String], fields: Option<&[String]>) -> Result<ReadPlan> {
+    let table = &selected.table;
+    let columns = fields.map(|names| parse_fields(table, names)).transpose()?;
+    let order = match (&columns, selected.distinct) {
+        (_, false) => parse_order(table, order_by)?,
+        (Some(columns), true) => parse_distinct_order(table, order_by, columns)?,
+        (None, true) => {
+            let error = Error::new(ErrorKind::InvalidFilter, "whole rows are distinct by their key already");
+            return Err(error.path("distinct").hint("name the fields in which they are: fields=[…]"));
+        }
+    };
+    Ok(ReadPlan { columns, order, ..selected })
+}
+
+/// Names are checked in `dataflow.query.reading`.
+pub fn options(place: Option<(String, String)>, total: &str) -> PyResult<PageOptions> {
+    let directions = [Direction::After, Direction::Before];
+    let cursor = place.map(|(name, cursor)| {
+        let direction = directions.into_iter().find(|direction| direction.name() == name);
+        direction.map(|direction| (direction, cursor)).ok_or_else(|| PyValueError::new_err("place"))
+    });
+    let total = match total {
+        "none" => Total::Unasked,
+        "estimate" => Total::Estimate,
+        "exact" => Total::Exact,
+        _ => return Err(PyValueError::new_err("total")),
+    };
+    Ok(PageOptions { cursor: cursor.transpose()?, total })
+}
