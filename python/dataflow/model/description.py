@@ -93,7 +93,7 @@ class Description:
             "unique": [list(names) for names in unique],
             "indexes": [{**index._asdict(), "fields": list(index.fields)} for index in indexes],
             "checks": dict(checks),
-            "references": [reference._asdict() for reference in references],
+            "references": [{**reference._asdict(), "relation": reference.relation} for reference in references],
             "multi_tenant": multi_tenant if self.options.multi_tenant is None else self.options.multi_tenant,
             "append_only": self.options.append_only,
             "slots": self.making.one_by_one,

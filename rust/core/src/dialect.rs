@@ -26,6 +26,8 @@ mod tests_operators;
 #[cfg(test)]
 mod tests_pipeline;
 #[cfg(test)]
+mod tests_relation;
+#[cfg(test)]
 mod tests_seek;
 #[cfg(test)]
 mod tests_stream;

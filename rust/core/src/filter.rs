@@ -17,12 +17,14 @@ pub(crate) use json::json_text;
 pub use json::{Items, JsonKey, NumberTest};
 pub use like::{Like, Token};
 pub(crate) use number::compare_numbers;
-pub use parse::parse;
 pub(crate) use parse::{check_depth, parse_checked, parse_item};
+pub use parse::{parse, parse_related};
 pub use regex::{Anchors, Regex};
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
+use crate::schema::{Relation, TableSchema};
 use crate::value::Value;
 
 /// Deepest nesting a filter may have; SQLite's own parser ends at 100 parentheses.
@@ -33,7 +35,7 @@ pub const MAX_NODES: usize = 1_000;
 pub const MAX_LIST: usize = 1_000_000;
 /// Most values in every other list; the smallest parameter limit of the databases is SQLite's 32,766.
 pub const MAX_PARAMETERS: usize = 10_000;
-/// Most `$elemMatch` in one another: SQLite's parser ends at 100 parentheses.
+/// Most relations and `$elemMatch` in one another: SQLite's parser ends at 100 parentheses.
 pub const MAX_ITEMS: usize = 8;
 
 /// A condition on rows. Two-valued: a comparison with null is false, so `Not` of it is true.
@@ -97,6 +99,11 @@ pub enum Filter {
         keys: Vec<JsonKey>,
         filter: Box<Filter>,
     },
+    /// A row of another table that is tied to this one by a relation and meets a filter of its own.
+    Related {
+        relation: Relation,
+        filter: Box<Filter>,
+    },
     /// What lies behind keys in a JSON document; behind none it is the document itself.
     Json {
         column: usize,
@@ -153,6 +160,7 @@ impl Filter {
             | Filter::Size { column, .. }
             | Filter::Item { column, .. }
             | Filter::Json { column, .. } => see(*column),
+            Filter::Related { relation, .. } => see(relation.own),
             Filter::Fields { left, right, .. } => {
                 see(*left);
                 see(*right);
@@ -175,6 +183,7 @@ impl Filter {
             | Filter::Size { column, .. }
             | Filter::Item { column, .. }
             | Filter::Json { column, .. } => *column = columns[*column],
+            Filter::Related { relation, .. } => relation.own = columns[relation.own],
             Filter::Fields { left, right, .. } => (*left, *right) = (columns[*left], columns[*right]),
         }
     }
@@ -186,6 +195,26 @@ impl Filter {
         columns.sort_unstable();
         columns.dedup();
         columns
+    }
+
+    /// The tables of other rows that it asks for, each once. The recursion is bounded by the parser.
+    pub fn related(&self) -> Vec<&Arc<TableSchema>> {
+        let mut tables: Vec<&Arc<TableSchema>> = Vec::new();
+        let mut todo = vec![self];
+        while let Some(filter) = todo.pop() {
+            match filter {
+                Filter::And(parts) | Filter::Or(parts) => todo.extend(parts),
+                Filter::Not(inner) => todo.push(inner),
+                Filter::Related { relation, filter } => {
+                    todo.push(filter);
+                    if !tables.iter().any(|known| Arc::ptr_eq(known, &relation.table)) {
+                        tables.push(&relation.table);
+                    }
+                }
+                _ => {}
+            }
+        }
+        tables
     }
 
     /// Whether it asks for items one by one, which only a subquery can. The recursion is bounded by the parser.

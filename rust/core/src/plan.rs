@@ -42,6 +42,13 @@ impl Selection {
     pub fn everything() -> Self {
         Selection::Matching(Filter::And(Vec::new()))
     }
+
+    pub const fn filter(&self) -> Option<&Filter> {
+        match self {
+            Selection::Matching(filter) => Some(filter),
+            Selection::Keyed { .. } | Selection::Staged { .. } => None,
+        }
+    }
 }
 
 /// What a column becomes in every selected row.
@@ -113,6 +120,17 @@ impl Plan {
             | Plan::Put { table, .. }
             | Plan::Change { table, .. }
             | Plan::Remove { table, .. } => table,
+        }
+    }
+
+    /// Which rows it is about, where a filter says it.
+    pub const fn filter(&self) -> Option<&Filter> {
+        match self {
+            Plan::Read(ReadPlan { selection, .. })
+            | Plan::Count { selection, .. }
+            | Plan::Change { selection, .. }
+            | Plan::Remove { selection, .. } => selection.filter(),
+            Plan::Aggregate { .. } | Plan::Append { .. } | Plan::Upsert { .. } | Plan::Put { .. } => None,
         }
     }
 

@@ -1,6 +1,9 @@
 //! A model as the core sees it: a table with typed columns, a key, and what its rows must meet.
 
 mod check;
+mod models;
+
+pub use models::{Models, Relation};
 
 use std::fmt::Write as _;
 
@@ -111,6 +114,10 @@ pub struct Reference {
     pub column: usize,
     pub model: String,
     pub on_delete: OnDelete,
+    /// What the other row is called, seen from this one.
+    pub relation: Option<String>,
+    /// What the rows that refer to another are called, seen from it.
+    pub related: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -232,13 +239,16 @@ impl TableSchema {
     /// A digest of everything that decides the table's form; equal models have equal fingerprints in every version.
     pub fn fingerprint(&self) -> String {
         let mut text = format!(
-            "v2 {:?} {:?} tenant={} key={:?}/{:?} unique={:?}",
+            "v3 {:?} {:?} tenant={} key={:?}/{:?} unique={:?}",
             self.namespace, self.table, self.multi_tenant, self.key, self.key_source, self.unique
         );
         for column in &self.columns {
             let _ = write!(text, "\n{:?} {} {} {:?}", column.name, column.ty.name(), column.nullable, column.role);
         }
-        let _ = write!(text, "\n{:?}\n{:?}\n{:?}", self.indexes, self.checks, self.references);
+        let _ = write!(text, "\n{:?}\n{:?}", self.indexes, self.checks);
+        for Reference { column, model, on_delete, .. } in &self.references {
+            let _ = write!(text, "\n{column} {model:?} {on_delete:?}");
+        }
         hex(&Sha256::digest(text.as_bytes())[..16])
     }
 }

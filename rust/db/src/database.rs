@@ -9,9 +9,9 @@ use dataflow_core::dialect::Dialect;
 use dataflow_core::event::Labels;
 use dataflow_core::ledger::ledger_table;
 use dataflow_core::reject::quarantine_table;
-use dataflow_core::schema::{Reference, TableSchema};
+use dataflow_core::schema::{Models, TableSchema};
 use dataflow_core::types::FloatRules;
-use dataflow_core::{Error, ErrorKind, Result, did_you_mean};
+use dataflow_core::{Error, ErrorKind, Result};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
@@ -70,6 +70,13 @@ impl Table {
     }
 }
 
+/// The models that were declared so far, and their tables.
+#[derive(Default)]
+struct Known {
+    models: Arc<Models>,
+    tables: HashMap<String, Arc<Table>>,
+}
+
 pub struct Database {
     connector: Arc<dyn Connector>,
     pool: Pool,
@@ -78,8 +85,7 @@ pub struct Database {
     kind: Kind,
     options: Options,
     events: EventBus,
-    /// Every model by name: references find their targets here.
-    models: RwLock<HashMap<String, Arc<TableSchema>>>,
+    known: RwLock<Known>,
     ledger: Table,
     quarantine: Arc<Table>,
     cursor_keys: Keys,
@@ -107,7 +113,7 @@ impl Database {
             kind,
             options,
             events,
-            models: RwLock::default(),
+            known: RwLock::default(),
             ledger: Table::new(Arc::new(ledger_table()?)),
             quarantine: Arc::new(Table::new(Arc::new(quarantine_table()?))),
         })
@@ -132,9 +138,15 @@ impl Database {
     }
 
     /// Makes a model known to the references of others.
-    pub fn add_model(&self, schema: &Arc<TableSchema>) {
-        let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
-        models.insert(schema.model.clone(), Arc::clone(schema));
+    pub fn add_model(&self, table: &Arc<Table>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::make_mut(&mut known.models).insert(Arc::clone(&table.schema));
+        known.tables.insert(table.schema.model.clone(), Arc::clone(table));
+    }
+
+    /// The models that are known now.
+    pub fn models(&self) -> Arc<Models> {
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).models)
     }
 
     /// The models that `table` refers to, in the order of its references.
@@ -142,18 +154,13 @@ impl Database {
     /// # Errors
     /// `UnknownModel` for one that was never declared.
     pub(crate) fn targets(&self, table: &TableSchema) -> Result<Vec<Arc<TableSchema>>> {
-        let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
-        let target = |reference: &Reference| {
-            let found = models.get(&reference.model).map(Arc::clone);
-            found.ok_or_else(|| {
-                let known = did_you_mean(&reference.model, models.keys().map(String::as_str));
-                let hint = known.map(|known| format!("did you mean `{known}`?"));
-                Error::new(ErrorKind::UnknownModel, format!("{} is no model of this DataFlow", reference.model))
-                    .path(format!("{}.{}", table.model, table.columns[reference.column].name))
-                    .hint(hint.unwrap_or_else(|| "declare it with `@db.model` too".to_owned()))
-            })
-        };
-        table.references.iter().map(target).collect()
+        let models = self.models();
+        table.references.iter().map(|reference| models.target(table, reference)).collect()
+    }
+
+    /// The table of a model that is known.
+    pub(crate) fn table_of(&self, model: &str) -> Option<Arc<Table>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).tables.get(model).map(Arc::clone)
     }
 
     /// Where it is kept what was done once.

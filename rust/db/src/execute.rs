@@ -44,7 +44,7 @@ impl Label {
     pub fn new(scoped: &ScopedPlan, events: &EventBus) -> Self {
         let plan = scoped.plan();
         let model = Arc::from(plan.table().model.as_str());
-        let labels = scoped.labels().cloned();
+        let labels = scoped.scope().labels.clone();
         Label { model, operation: plan.operation(), rows: None, labels, events: events.clone() }
     }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use dataflow_core::dialect::{Dialect, Statement, Target, add_columns, create_table, foreign_keys};
+use dataflow_core::filter::Filter;
 use dataflow_core::schema::TableSchema;
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
@@ -44,6 +45,17 @@ impl Database {
             }
             _ => table.ready.get_or_try_init(async || self.prepare(table, context).await).await.map(drop),
         }
+    }
+
+    /// As [`Self::make_ready`], with the tables of the other rows that a filter asks for.
+    pub async fn make_related_ready(&self, table: &Table, filter: Option<&Filter>, context: &Context) -> Result<()> {
+        self.make_ready(table, context).await?;
+        for related in filter.into_iter().flat_map(Filter::related) {
+            let table = self.table_of(&related.model);
+            let table = table.ok_or_else(|| Error::internal("a relation to a model that is not known"))?;
+            self.make_ready(&table, context).await?;
+        }
+        Ok(())
     }
 
     /// Whether the table has to be made inside the transaction, which may hold the tables it refers to.

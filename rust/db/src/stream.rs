@@ -180,7 +180,7 @@ impl StreamPlan {
     async fn open(&self, context: &Context) -> Result<Open> {
         let limits = context.limits();
         let dialect = self.database.dialect(&limits, context.labels.as_ref()).await?;
-        self.database.make_ready(&self.table, context).await?;
+        self.database.make_related_ready(&self.table, self.plan.selection.filter(), context).await?;
         let (source, own) = match &context.transaction {
             Some(transaction) if dialect.has_cursors() => {
                 (self.declare(dialect.as_ref(), transaction, false, context).await?, None)

@@ -42,7 +42,6 @@ impl PyEngine {
     /// The table of a model, described as `dataflow.model.description` does.
     fn table(&self, model: &Bound<'_, PyDict>) -> PyResult<PyTable> {
         let model = model::read(model, self.database.floats())?;
-        self.database.add_model(&model.schema);
         Ok(PyTable::new(Arc::clone(&self.database), model))
     }
 

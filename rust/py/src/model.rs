@@ -202,5 +202,6 @@ fn read_reference(schema: &TableSchema, given: &Bound<'_, PyDict>) -> PyResult<R
     let column = schema.resolve(&part::<String>(given, "field")?).or_raise(given.py())?;
     let on_delete = OnDelete::parse(&part::<String>(given, "on_delete")?);
     let on_delete = on_delete.ok_or_else(|| PyValueError::new_err("on_delete"))?;
-    Ok(Reference { column, model: part(given, "model")?, on_delete })
+    let (relation, related) = (given_part(given, "relation")?, given_part(given, "related")?);
+    Ok(Reference { column, model: part(given, "model")?, on_delete, relation, related })
 }

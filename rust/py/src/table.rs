@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataflow_core::batch::Reading;
-use dataflow_core::filter::{Filter, parse};
+use dataflow_core::filter::{Filter, parse_related};
 use dataflow_core::ledger::EntryKey;
 use dataflow_core::pipeline;
 use dataflow_core::plan::{ReadPlan, Selection, parse_fields, parse_order};
@@ -46,6 +46,7 @@ pub struct PyTable {
 impl PyTable {
     pub fn new(database: Arc<Database>, model: Model) -> Self {
         let table = Arc::new(Table::new(Arc::clone(&model.schema)));
+        database.add_model(&table);
         PyTable { database: Owned::new(database), table, model: Arc::new(model) }
     }
 
@@ -66,15 +67,18 @@ impl PyTable {
     fn filter(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
         match filter {
             None => Ok(Filter::And(Vec::new())),
-            Some(filter) => parse(self.schema(), raw::read(filter)?, self.database.floats()).or_raise(py),
+            Some(filter) => self.parsed(filter)?.or_raise(py),
         }
+    }
+
+    fn parsed(&self, filter: &Bound<'_, PyAny>) -> PyResult<Result<Filter>> {
+        Ok(parse_related(self.schema(), &self.database.models(), raw::read(filter)?, self.database.floats()))
     }
 
     /// The filter of a change, which names some rows unless `all_rows` says that every one is meant; the caller calls it
     /// `path`.
     fn bounded(&self, filter: &Bound<'_, PyAny>, all_rows: bool, path: &str) -> PyResult<Filter> {
-        let parsed = parse(self.schema(), raw::read(filter)?, self.database.floats());
-        let parsed = parsed.map_err(|error| called(error, path)).or_raise(filter.py())?;
+        let parsed = self.parsed(filter)?.map_err(|error| called(error, path)).or_raise(filter.py())?;
         if parsed.is_everything() && !all_rows {
             let error = Error::new(ErrorKind::UnfilteredWrite, "the filter matches every row; nothing was written")
                 .path(path)
@@ -85,7 +89,15 @@ impl PyTable {
     }
 
     fn within(&self, (filter, all_rows, hard, max_affected): &WithinTuple<'_>) -> PyResult<Within> {
+        let py = filter.py();
         let filter = self.bounded(filter, *all_rows, "within")?;
+        if !filter.related().is_empty() {
+            let error =
+                Error::new(ErrorKind::InvalidFilter, "the rows of the input are compared with `within` in memory")
+                    .path("within")
+                    .hint("name fields of the model itself");
+            return Err(error).or_raise(py);
+        }
         Ok(Within { filter, hard: *hard, max_affected: *max_affected })
     }
 

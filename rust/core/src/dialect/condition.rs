@@ -1,6 +1,7 @@
 //! A filter as the condition of a statement, or as SQL text of its own.
 
 mod json;
+mod relation;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -36,6 +37,11 @@ pub fn condition_text(dialect: &dyn Dialect, table: &TableSchema, filter: &Filte
 #[derive(Clone, Copy)]
 pub(super) enum Place<'p> {
     Table(&'p TableSchema),
+    /// The rows of another table, by the name it has in the statement.
+    Related {
+        table: &'p TableSchema,
+        alias: &'p str,
+    },
     /// The items of a list; a filter on them has one column.
     Item {
         sql: &'p str,
@@ -46,7 +52,7 @@ pub(super) enum Place<'p> {
 impl<'p> Place<'p> {
     fn ty(self, column: usize) -> &'p LogicalType {
         match self {
-            Place::Table(table) => &table.columns[column].ty,
+            Place::Table(table) | Place::Related { table, .. } => &table.columns[column].ty,
             Place::Item { ty, .. } => ty,
         }
     }
@@ -56,6 +62,7 @@ impl Writer<'_> {
     fn column(&self, place: Place<'_>, column: usize) -> String {
         match place {
             Place::Table(table) => self.dialect.quote(&table.columns[column].name),
+            Place::Related { table, alias } => format!("{alias}.{}", self.dialect.quote(&table.columns[column].name)),
             Place::Item { sql, .. } => sql.to_owned(),
         }
     }
@@ -88,6 +95,7 @@ impl Writer<'_> {
             }
             Filter::Has { column, values } => self.has(&self.column(place, *column), place.ty(*column), values)?,
             Filter::Json { column, keys, found } => self.json(&self.column(place, *column), keys, found)?,
+            Filter::Related { relation, filter } => self.related(place, relation, filter)?,
             Filter::Item { column, keys, filter } => self.item(place, *column, keys, filter)?,
             Filter::Fields { .. } | Filter::Modulo { .. } | Filter::Bits { .. } | Filter::Size { .. } => {
                 self.arithmetic(place, filter)?;

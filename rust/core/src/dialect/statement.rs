@@ -9,7 +9,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use super::Dialect;
 use super::staged::STAGING;
 use crate::error::{Error, Result};
-use crate::plan::{Order, Plan, ReadPlan, ScopedPlan, Selection, TenantId};
+use crate::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection, TenantId};
 use crate::schema::TableSchema;
 use crate::types::LogicalType;
 use crate::value::Value;
@@ -115,6 +115,8 @@ pub(super) struct Writer<'a> {
     pub dialect: &'a dyn Dialect,
     pub tenant: Option<&'a TenantId>,
     pub live: Option<usize>,
+    /// In whose name other tables are asked.
+    pub scope: Option<&'a Scope>,
     pub sql: String,
     pub params: Vec<Param>,
     /// Values are written into the text: `params` stays empty.
@@ -123,19 +125,32 @@ pub(super) struct Writer<'a> {
     pub changes: bool,
     /// Lists whose items are asked for one by one, so far.
     pub items: usize,
+    /// Tables whose rows are asked for by relations, so far.
+    pub related: usize,
 }
 
 impl<'a> Writer<'a> {
     pub fn new(dialect: &'a dyn Dialect, scoped: &'a ScopedPlan) -> Self {
-        let (tenant, live) = (scoped.tenant(), scoped.live());
+        let (tenant, live, scope) = (scoped.tenant(), scoped.live(), Some(scoped.scope()));
         let changes = !matches!(scoped.plan(), Plan::Read(_) | Plan::Count { .. } | Plan::Aggregate { .. });
-        Writer { tenant, live, sql: comment(scoped), literals: false, changes, ..Writer::of_text(dialect) }
+        Writer { tenant, live, scope, sql: comment(scoped), literals: false, changes, ..Writer::of_text(dialect) }
     }
 
     /// For text of its own, without parameters.
     pub fn of_text(dialect: &'a dyn Dialect) -> Self {
         let (sql, params) = (String::new(), Vec::new());
-        Writer { dialect, tenant: None, live: None, sql, params, literals: true, changes: false, items: 0 }
+        Writer {
+            dialect,
+            tenant: None,
+            live: None,
+            scope: None,
+            sql,
+            params,
+            literals: true,
+            changes: false,
+            items: 0,
+            related: 0,
+        }
     }
 
     /// A tenant's rows come with their tenant in front, which the read funnel compares and removes.
@@ -229,7 +244,7 @@ fn comment(scoped: &ScopedPlan) -> String {
     let plan = scoped.plan();
     let model: String = plan.table().model.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
     let mut sql = format!("/* {model}.{}", plan.operation());
-    let node = scoped.labels().map_or("", |labels| labels.node.as_str());
+    let node = scoped.scope().labels.as_ref().map_or("", |labels| labels.node.as_str());
     let kept = node.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
     for (at, letter) in kept.take(NODE_BYTES).enumerate() {
         sql.push_str(if at == 0 { " " } else { "" });

@@ -163,7 +163,13 @@ fn order() -> TableSchema {
             filter: None,
         }],
         checks: Vec::new(),
-        references: vec![Reference { column: 3, model: "Product".to_owned(), on_delete: OnDelete::Restrict }],
+        references: vec![Reference {
+            column: 3,
+            model: "Product".to_owned(),
+            on_delete: OnDelete::Restrict,
+            relation: None,
+            related: None,
+        }],
         multi_tenant: false,
         append_only: false,
     }

@@ -84,6 +84,10 @@ pub fn matches(filter: &Filter, row: &dyn Row) -> Result<bool> {
             Value::List(items) => Ok(values.iter().any(|value| items.iter().any(|item| item.same(value)))),
             _ => Err(other_type()),
         },
+        Filter::Related { relation, .. } => match row.value(relation.own)? {
+            Value::Null => Ok(false),
+            _ => Err(Error::internal("other rows are not in memory")),
+        },
         Filter::Json { column, keys, found } => match row.value(*column)? {
             Value::Null => Ok(false),
             Value::Json(document) => value_at(&document, keys).map_or(Ok(false), |value| found.is(value)),

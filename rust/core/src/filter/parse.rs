@@ -6,6 +6,7 @@ mod item;
 mod json;
 mod list;
 mod operator;
+mod relation;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use self::operator::{Kind, unknown_logic};
 pub(crate) use self::size::check as check_depth;
 use super::{Comparison, Filter, Found, JsonKey, Like, MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_PARAMETERS, Pattern, Regex};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::TableSchema;
+use crate::schema::{Models, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 use crate::value::{Raw, Value};
 
@@ -28,22 +29,35 @@ use crate::value::{Raw, Value};
 /// # Errors
 /// `InvalidFilter`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, and every refusal of a value.
 pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
+    parse_related(table, &Models::default(), raw, floats)
+}
+
+/// As [`parse`], for a filter that may ask for rows of other models too.
+///
+/// # Errors
+/// As [`parse`], and `UnknownModel` for a relation to a model that was never declared.
+pub fn parse_related(table: &TableSchema, models: &Models, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
     let raw = check_depth(raw, "a filter", "filter")?;
-    parse_checked(table, raw, floats).map_err(|error| error.within("filter"))
+    let mut parser = Parser { table, models, floats, nodes: 0, items: 0, ties: 0 };
+    parser.document(raw, 1).map_err(|error| error.within("filter"))
 }
 
 /// As [`parse`], for a filter within something whose depth was checked; errors carry the path `price.$lt`.
 pub(crate) fn parse_checked(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
-    Parser { table, floats, nodes: 0, items: 0 }.document(raw, 1)
+    Parser { table, models: &Models::default(), floats, nodes: 0, items: 0, ties: 0 }.document(raw, 1)
 }
 
 struct Parser<'t> {
     /// Of items its one column is the item.
     table: &'t TableSchema,
+    /// Where its relations lead.
+    models: &'t Models,
     floats: FloatRules,
     nodes: usize,
     /// How many `$elemMatch` it is in.
     items: usize,
+    /// How many relations lead here.
+    ties: usize,
 }
 
 /// What a condition is about: a column, or what lies behind keys in a column of JSON.
@@ -77,12 +91,21 @@ impl Parser<'_> {
         for (name, raw) in entries {
             let filter = match &*name {
                 "$comment" => self.comment(&raw, depth + 1).map(|()| None),
-                name if name.starts_with('$') => self.combination(name, raw, depth + 1).map(Some),
-                name => self.target(name).and_then(|target| self.field(&target, raw, depth + 1)).map(Some),
+                name => self.entry(name, raw, depth + 1).map(Some),
             };
             all.extend(filter.map_err(|error| error.within(&name))?);
         }
         Ok(flatten(all))
+    }
+
+    fn entry(&mut self, name: &str, raw: Raw<'_>, depth: usize) -> Result<Filter> {
+        if name.starts_with('$') {
+            return self.combination(name, raw, depth);
+        }
+        match self.relation(name)? {
+            Some((relation, rest)) => self.related(relation, name, rest, raw, depth),
+            None => self.target(name).and_then(|target| self.field(&target, raw, depth)),
+        }
     }
 
     fn combination(&mut self, operator: &str, raw: Raw<'_>, depth: usize) -> Result<Filter> {

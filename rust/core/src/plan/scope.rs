@@ -68,7 +68,7 @@ pub struct ScopedPlan {
     tenant: Option<TenantId>,
     /// The column that is null in the rows the plan may see; None where it may see all.
     live: Option<usize>,
-    labels: Option<Arc<Labels>>,
+    scope: Scope,
 }
 
 impl ScopedPlan {
@@ -78,9 +78,8 @@ impl ScopedPlan {
     /// `MissingTenant` for a multi-tenant table without a tenant in the scope.
     pub fn new(plan: Plan, scope: &Scope) -> Result<Self> {
         let live = if plan.includes_deleted() { None } else { plan.table().role(Role::DeletedAt) };
-        let labels = scope.labels.clone();
         let Some(tenant) = scope.tenant_of(plan.table())? else {
-            return Ok(ScopedPlan { plan, tenant: None, live, labels });
+            return Ok(ScopedPlan { plan, tenant: None, live, scope: scope.clone() });
         };
         let plan = match plan {
             Plan::Append { table, batch } => Plan::Append { table, batch: stamp(&batch, tenant)? },
@@ -90,7 +89,7 @@ impl ScopedPlan {
             Plan::Put { table, batch, set } => Plan::Put { table, batch: stamp(&batch, tenant)?, set },
             plan => plan,
         };
-        Ok(ScopedPlan { plan, tenant: Some(tenant.clone()), live, labels })
+        Ok(ScopedPlan { plan, tenant: Some(tenant.clone()), live, scope: scope.clone() })
     }
 
     pub fn plan(&self) -> &Plan {
@@ -105,8 +104,8 @@ impl ScopedPlan {
         self.live
     }
 
-    pub fn labels(&self) -> Option<&Arc<Labels>> {
-        self.labels.as_ref()
+    pub fn scope(&self) -> &Scope {
+        &self.scope
     }
 }
 

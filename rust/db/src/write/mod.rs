@@ -117,6 +117,17 @@ impl Write {
         matches!(self, Write::Append { .. } | Write::Upsert { on_match: OnMatch::Ignore | OnMatch::Refuse, .. })
     }
 
+    /// Which rows it is about, where a filter says it.
+    const fn filter(&self) -> Option<&Filter> {
+        match self {
+            Write::UpdateOne { filter, .. }
+            | Write::UpdateMatching { filter, .. }
+            | Write::DeleteOne { filter, .. }
+            | Write::DeleteMatching { filter, .. } => Some(filter),
+            _ => None,
+        }
+    }
+
     /// Where its rows are only some of what a load brings.
     fn part(&self) -> Option<&Part> {
         match self {
@@ -172,7 +183,7 @@ impl Database {
     ) -> Result<Written> {
         let schema = &table.schema;
         let now = context.now_us();
-        let part = write.part().cloned();
+        let (part, filter) = (write.part().cloned(), write.filter().cloned());
         let mut job = match tolerance {
             Some(tolerance) => Job::Sift(Sieve::new(schema, write, tolerance.clone())?),
             None => {
@@ -183,7 +194,7 @@ impl Database {
         if context.transaction.as_ref().is_some_and(|transaction| transaction.read_only()) {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
         }
-        self.make_ready(table, context).await?;
+        self.make_related_ready(table, filter.as_ref(), context).await?;
         match (&step, job.without_rows(schema)?) {
             (Some(_), _) => self.make_ready(self.ledger(), context).await?,
             (None, Some(nothing)) => return Ok(nothing),

@@ -4,7 +4,7 @@ use super::{Parser, Target, flatten, invalid, list_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::json::json_text;
 use crate::filter::{Filter, Found, MAX_ITEMS};
-use crate::schema::{ColumnSchema, Role, TableSchema};
+use crate::schema::{ColumnSchema, Models, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 use crate::value::{Raw, Value};
 
@@ -82,7 +82,15 @@ impl Parser<'_> {
         let table = table_of(self.table, item);
         // Lists and JSON hold no other floats, on any database.
         let floats = FloatRules { nan: false, infinity: false };
-        let mut inner = Parser { table: &table, floats, nodes: self.nodes, items: self.items + 1 };
+        let models = Models::default();
+        let mut inner = Parser {
+            table: &table,
+            models: &models,
+            floats,
+            nodes: self.nodes,
+            items: self.items + 1,
+            ties: self.ties,
+        };
         let whole = inner.whole(0);
         let met = match is_document {
             true => inner.document(raw, depth + 1),
@@ -92,9 +100,11 @@ impl Parser<'_> {
         met.map(|filter| target.item(filter))
     }
 
-    fn check_items(&self) -> Result<()> {
-        if self.items == MAX_ITEMS {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("at most {MAX_ITEMS} $elemMatch are nested")));
+    /// Whether one more subquery may be within those around this place.
+    pub(super) fn check_items(&self) -> Result<()> {
+        if self.items + self.ties == MAX_ITEMS {
+            let message = format!("at most {MAX_ITEMS} relations and $elemMatch are in one another");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         Ok(())
     }
@@ -123,7 +133,8 @@ pub(crate) fn parse_item(table: &TableSchema, item: LogicalType, raw: Raw<'_>, f
     };
     let (is_empty, is_document) = (first.is_none(), first.is_some_and(is_of_documents));
     let table = table_of(table, item);
-    let mut parser = Parser { table: &table, floats, nodes: 0, items: 1 };
+    let models = Models::default();
+    let mut parser = Parser { table: &table, models: &models, floats, nodes: 0, items: 1, ties: 0 };
     let whole = parser.whole(0);
     match raw {
         Raw::Null if !whole.is_json => Err(invalid("the items of a list are never None")),
@@ -139,5 +150,5 @@ pub(crate) fn parse_item(table: &TableSchema, item: LogicalType, raw: Raw<'_>, f
 /// A table whose one column is the item.
 fn table_of(table: &TableSchema, ty: LogicalType) -> TableSchema {
     let item = ColumnSchema { name: "item".to_owned(), ty, nullable: false, default: None, role: Role::Field };
-    TableSchema { columns: vec![item], ..table.clone() }
+    TableSchema { columns: vec![item], references: Vec::new(), ..table.clone() }
 }
