@@ -28,6 +28,7 @@ from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Re
 from dataflow.model.register import register_type
 from dataflow.query.progress import LoadProgress
 from dataflow.query.result import BulkResult, Outcomes, Records, Reject, Rejects, Rows
+from dataflow.query.selection import Query
 from dataflow.query.stream import AsyncRowStream, RowStream
 from dataflow.query.table import Table
 from dataflow.query.transaction import Transaction
@@ -73,6 +74,7 @@ __all__ = [
     "NodeRegistry",
     "Outcomes",
     "Precision",
+    "Query",
     "ReadNode",
     "Records",
     "Ref",

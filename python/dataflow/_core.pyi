@@ -164,6 +164,9 @@ _Tolerance: TypeAlias = tuple[int | None, float | None, int, tuple[str, str] | N
 class Table:
     """With `single`, errors tell of the one row given without its number; with a load id a write happens once."""
 
+    def relations(self) -> dict[str, tuple[str, bool]]:
+        """The model that each relation leads to, and whether there may be several of its rows."""
+
     def append(
         self,
         data: _Data,

@@ -46,18 +46,15 @@ class Library(NamedTuple):
 def library(db: DataFlow, **options: Any) -> Library:
     """Empty tables of their own; `options` are those of the models."""
     author = subclass(Author)
-    book = model("Book", author, "author_id", Annotated[int | None, Ref(author.__name__, related="books")], None)
-    book.__annotations__ |= {"title": str, "pages": int, "notes": dict[str, Any] | None}
-    book.notes = None
-    review = model("Review", book, "book_id", Annotated[int, Ref(book.__name__, related="reviews")])
-    review.__annotations__["stars"] = int
+    by = Annotated[int | None, Ref(author.__name__, related="books")]
+    hints = {"title": str, "pages": int, "author_id": by, "notes": dict[str, Any] | None}
+    book = model("Book", hints, author_id=None, notes=None)
+    review = model("Review", {"book_id": Annotated[int, Ref(book.__name__, related="reviews")], "stars": int})
     for cls in (author, book, review):
         cls.__dataflow__ = options
     return Library(*(db.table(db.model(cls)) for cls in (author, book, review)))
 
 
-def model(name: str, target: type[Any], field: str, hint: Any, *default: Any) -> Any:
-    """A model that refers to `target`, with a table of its own."""
-    number = target.__name__.lstrip("AuthorBook")
-    body: dict[str, Any] = {"__annotations__": {field: hint}, "__tablename__": f"{name}_{number}".lower()}
-    return type(f"{name}{number}", (), body | dict.fromkeys([field] if default else [], *default))
+def model(name: str, hints: dict[str, Any], **defaults: Any) -> Any:
+    """A class with these fields, whose table has a name of its own."""
+    return subclass(type(name, (), {"__annotations__": hints, **defaults}))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from dataflow import DataFlow, MaxLength, Precision, Unique, errors
+from dataflow import DataFlow, MaxLength, Precision, Ref, Table, Unique, errors
 from tests.database import Database
 from tests.integration import bare
 from tests.integration.fresh import fresh, subclass
@@ -42,6 +42,9 @@ plain Python (`tests/property/test_filters.py`).
 - `$all: []` matches nothing. `$elemMatch` takes operators for an item, or a filter on items that are objects.
   It may be no part of a check or an index, which no database lets look at items one by one; nor may `$all` of
   JSON.
+- `author.name` is a field of the row that `author_id` refers to; where there is none, its fields are null.
+  `$some`, `$every` and `$none` are of the rows that refer to this one (`related=` of their `Ref`); they and paths
+  lead on: `book.author.books`. Rows of other tenants and soft-deleted rows are never there.
 - `$comment` is checked to be a str, and left out of the statement: a text in it would make every statement a
   new one.
 - `$in` and `$nin` of more values than a statement has parameters travel as one: an array (PostgreSQL) or JSON.
@@ -106,13 +109,27 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any], list[int]]] = {
     "$all": ("lists, JSON", {"tags": {"$all": ["b", "a"]}}, [0]),
     "$elemMatch": ("lists, JSON", {"meta.l": {"$elemMatch": {"a": {"$gt": 0}, "b": {"$ilike": "AB"}}}}, [2]),
     "$size": ("lists, JSON", {"tags": {"$size": 0}}, [2]),
+    "$some": ("rows that refer to this one", {"parts": {"$some": {"qty": {"$gt": 6}}}}, [0]),
+    "$every": ("rows that refer to this one", {"parts": {"$every": {"qty": {"$gt": 6}}}}, [1, 2, 3]),
+    "$none": ("rows that refer to this one", {"parts": {"$none": {}}}, [1, 2, 3]),
 }
+
+
+def linked(db: DataFlow) -> Table[Any]:
+    """A table of items, which may be parts of each other."""
+    model = subclass(Item)
+    model.__annotations__ = {"whole_id": Annotated[int | None, Ref(model.__name__, related="parts")]}
+    model.whole_id = None
+    table: Table[Any] = db.table(db.model(model))
+    table.bulk_create(ROWS)
+    for part in ROWS[1:3]:
+        table.update({"no": part["no"]}, {"whole_id": table.list({"no": 0})[0].id})
+    return table
 
 
 @pytest.mark.parametrize("operator", EXAMPLES)
 def test_each_operator_finds_its_rows(db: DataFlow, operator: str) -> None:
-    table = fresh(db, Item)
-    table.bulk_create(ROWS)
+    table = linked(db)
     _, filter, expected = EXAMPLES[operator]
     assert [row.no for row in table.list(filter, order_by="no")] == expected
     assert table.count({"$nor": [filter]}) == len(ROWS) - len(expected)

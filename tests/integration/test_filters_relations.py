@@ -152,7 +152,7 @@ def test_rows_of_other_tenants_are_not_there(database: Database) -> None:
 def test_a_relation_into_a_multi_tenant_model_needs_a_tenant(db: DataFlow) -> None:
     shelves = library(db)
     shelves.fill()
-    tag = model("Tag", shelves.books._cls, "book_id", Annotated[int, Ref(shelves.books._model.name, related="tags")])
+    tag = model("Tag", {"book_id": Annotated[int, Ref(shelves.books._model.name, related="tags")]})
     tag.__dataflow__ = {"multi_tenant": True}
     tags = db.table(db.model(tag))
     with db.tenant("a"):

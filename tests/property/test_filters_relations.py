@@ -38,7 +38,9 @@ class Family:
         child.__annotations__ = {"parent_id": Annotated[int | None, Ref(parent.__name__, related="children")]}
         child.parent_id = None
         self.tables: list[Table[Any]] = [db.table(db.model(model)) for model in (parent, child)]
-        self.parents, self.children = ([{"id": row["no"] + 1, **row} for row in maker.rows(ROWS)] for maker in self.makers)
+        self.parents, self.children = (
+            [{"id": row["no"] + 1, **row} for row in maker.rows(ROWS)] for maker in self.makers
+        )
         for row in self.children:
             row["parent_id"] = random.choice([None, *range(1, ROWS + 1)])
         for table, rows in zip(self.tables, (self.parents, self.children), strict=True):

@@ -20,6 +20,7 @@ class Registered(NamedTuple):
 
     description: Description
     table: _core.Table
+    models: Registry
 
 
 class Registry:
@@ -42,7 +43,7 @@ class Registry:
             if known is not None and known.description.cls is description.cls:
                 return
             self._check_new(description)
-            self._by_name[description.name] = Registered(description, self._make_table(description))
+            self._by_name[description.name] = Registered(description, self._make_table(description), self)
 
     def find(self, model: type[Any] | str) -> Registered:
         """The model of a class or name.
@@ -80,7 +81,7 @@ class Registry:
     def _check_new(self, description: Description) -> None:
         if description.name in self._by_name:
             raise InvalidModelError(f"there is another model {description.name}", path=description.name)
-        for other, _ in self._by_name.values():
+        for other, *_ in self._by_name.values():
             if (other.options.schema, other.table) == (description.options.schema, description.table):
                 message = f"{description.name} and {other.name} have the same table `{other.table}`"
                 raise InvalidModelError(message, path=description.name, hint="set `__tablename__` in one of them")

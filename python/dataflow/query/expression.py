@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from dataflow._spelling import suggest
 from dataflow.errors import UnknownFieldError
-from dataflow.model.description import Description
 
-__all__ = ["Column", "Columns", "Condition"]
+if TYPE_CHECKING:
+    from dataflow.model.registry import Registered
+
+__all__ = ["Column", "Columns", "Condition", "Relation", "plain"]
+
+_V = TypeVar("_V")
 
 
 class Condition(dict[str, Any]):
@@ -17,11 +21,11 @@ class Condition(dict[str, Any]):
 
     __slots__ = ()
 
-    def __and__(self, other: dict[str, Any]) -> Condition:
-        return Condition({"$and": [self, other]})
+    def __and__(self, other: Mapping[str, Any]) -> Condition:
+        return self._joined("$and", other)
 
-    def __or__(self, other: dict[str, Any]) -> Condition:  # type: ignore[override]  # no merge of dicts
-        return Condition({"$or": [self, other]})
+    def __or__(self, other: Mapping[str, Any]) -> Condition:  # type: ignore[override]  # no merge of dicts
+        return self._joined("$or", other)
 
     def __invert__(self) -> Condition:
         return Condition({"$not": self})
@@ -30,9 +34,21 @@ class Condition(dict[str, Any]):
         # `a and b` would be b alone, and `1 < x < 5` the second half.
         raise TypeError("a filter is neither true nor false: write `&`, `|` and `~` for `and`, `or` and `not`")
 
+    def to_filter(self) -> dict[str, Any]:
+        """The filter as plain dicts and lists, as it may be stored or sent."""
+        return dict(plain(self))
 
-class Column:
-    """A field in a filter. Comparisons give a `Condition`; null follows the rules of the operators (`$ne` finds it)."""
+    def _joined(self, operator: str, other: Mapping[str, Any]) -> Condition:
+        # A long chain is one list: nested, it would be too deep for a filter.
+        parts = self[operator] if self.keys() == {operator} else [self]
+        return Condition({operator: [*parts, other]})
+
+
+class Column(Generic[_V]):
+    """A field in a filter. Comparisons give a `Condition`; null follows the rules of the operators (`$ne` finds it).
+
+    Two fields of one type are compared in the same way: `orders.c.paid < orders.c.total`, with `$expr`.
+    """
 
     __slots__ = ("_name",)
     __hash__ = None  # type: ignore[assignment]  # equality makes a filter
@@ -41,29 +57,35 @@ class Column:
         self._name = name
 
     def _is(self, operator: str, value: object) -> Condition:
+        if isinstance(value, Column):
+            return Condition({"$expr": {operator: [f"${self._name}", f"${value._name}"]}})
         return Condition({self._name: {operator: value}})
 
-    def __eq__(self, other: object) -> Condition:  # type: ignore[override]
+    def __eq__(self, other: _V | Column[_V] | None) -> Condition:  # type: ignore[override]
         return self._is("$eq", other)
 
-    def __ne__(self, other: object) -> Condition:  # type: ignore[override]
+    def __ne__(self, other: _V | Column[_V] | None) -> Condition:  # type: ignore[override]
         return self._is("$ne", other)
 
-    def __lt__(self, other: object) -> Condition:
+    def __lt__(self, other: _V | Column[_V]) -> Condition:
         return self._is("$lt", other)
 
-    def __le__(self, other: object) -> Condition:
+    def __le__(self, other: _V | Column[_V]) -> Condition:
         return self._is("$lte", other)
 
-    def __gt__(self, other: object) -> Condition:
+    def __gt__(self, other: _V | Column[_V]) -> Condition:
         return self._is("$gt", other)
 
-    def __ge__(self, other: object) -> Condition:
+    def __ge__(self, other: _V | Column[_V]) -> Condition:
         return self._is("$gte", other)
 
-    def isin(self, values: Iterable[object]) -> Condition:
+    def isin(self, values: Iterable[_V | None]) -> Condition:
         """`$in`: the value is one of these."""
         return self._is("$in", list(values))
+
+    def notin(self, values: Iterable[_V | None]) -> Condition:
+        """`$nin`: the value is none of these."""
+        return self._is("$nin", list(values))
 
     def exists(self, there: bool = True) -> Condition:
         """`$exists`: the value is not None, or with False: it is."""
@@ -97,6 +119,10 @@ class Column:
         """`$regex`: a part of the text matches. `options` are letters of `imsx`."""
         return Condition({self._name: {"$regex": pattern, **({"$options": options} if options else {})}})
 
+    def mod(self, divisor: int, remainder: int) -> Condition:
+        """`$mod`: the int, divided, leaves this remainder, which has its sign."""
+        return self._is("$mod", [divisor, remainder])
+
     def all(self, items: Iterable[object]) -> Condition:
         """`$all`: a list has each of these items; of none of them it is false."""
         return self._is("$all", list(items))
@@ -109,7 +135,7 @@ class Column:
         """`$size`: a list has so many items."""
         return self._is("$size", items)
 
-    def __getitem__(self, key: str) -> Column:
+    def __getitem__(self, key: str) -> Column[Any]:
         """A key within a JSON field: `orders.c.meta["city"]`."""
         return Column(f"{self._name}.{key}")
 
@@ -117,22 +143,72 @@ class Column:
         return f"<Column {self._name}>"
 
 
+class Relation:
+    """The rows that refer to a row: `authors.c.books.some(books.c.pages > 100)`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def some(self, filter: Mapping[str, Any] | None = None) -> Condition:
+        """`$some`: at least one of the rows matches; without a filter, there is one."""
+        return Condition({self._name: {"$some": {} if filter is None else filter}})
+
+    def every(self, filter: Mapping[str, Any]) -> Condition:
+        """`$every`: all of the rows match; where there is none, that is true."""
+        return Condition({self._name: {"$every": filter}})
+
+    def none(self, filter: Mapping[str, Any] | None = None) -> Condition:
+        """`$none`: none of the rows matches; without a filter, there is none."""
+        return Condition({self._name: {"$none": {} if filter is None else filter}})
+
+    def __repr__(self) -> str:
+        return f"<Relation {self._name}>"
+
+
+if TYPE_CHECKING:
+
+    class Reached(Column[Any], Relation):
+        """What a checker, which does not know the model, takes a name for: a field, or a way to other rows."""
+
+        def __getattr__(self, name: str) -> Reached: ...
+
+
 class Columns:
-    """The fields of a model: `c.total`, or `c["total"]` for a name that Python cannot write."""
+    """The fields of a model: `c.total`, or `c["total"]` for a name that Python cannot write.
 
-    def __init__(self, description: Description) -> None:
-        self._description = description
+    `c.author` are the fields of the row that `author_id` refers to: `books.c.author.name == "Ada"`. `c.books` are the
+    rows that refer to this one, a `Relation`.
+    """
 
-    def __getitem__(self, name: str) -> Column:
-        if name not in self._description.fields:
-            hint = suggest(name, self._description.fields)
-            raise UnknownFieldError(f"{self._description.name} has no field `{name}`", path=name, hint=hint)
-        return Column(name)
+    def __init__(self, registered: Registered, path: str = "") -> None:
+        self._registered = registered
+        self._path = path
 
-    def __getattr__(self, name: str) -> Column:
+    def __getitem__(self, name: str) -> Reached:
+        return cast("Reached", self._reach(name))
+
+    def _reach(self, name: str) -> Column[Any] | Relation | Columns:
+        description, path = self._registered.description, self._path + name
+        if name in description.fields:
+            return Column(path)
+        relations = self._registered.table.relations()
+        if name not in relations:
+            hint = suggest(name, [*description.fields, *relations])
+            raise UnknownFieldError(f"{description.name} has no field `{name}`", path=name, hint=hint)
+        model, many = relations[name]
+        return Relation(path) if many else Columns(self._registered.models.find(model), f"{path}.")
+
+    def __getattr__(self, name: str) -> Reached:
         if name.startswith("__"):  # pickle, copy and inspection ask for these
             raise AttributeError(name)
         return self[name]
 
     def __dir__(self) -> list[str]:
-        return list(self._description.fields)
+        return [*self._registered.description.fields, *self._registered.table.relations()]
+
+
+def plain(value: Any) -> Any:
+    """The value with plain dicts in place of conditions."""
+    if isinstance(value, Mapping):
+        return {name: plain(part) for name, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value

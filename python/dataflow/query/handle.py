@@ -35,6 +35,7 @@ class Handle(Generic[_T]):
     def __init__(self, scope: Scope, registered: Registered, clock: Clock | None) -> None:
         self._scope = scope
         self._clock = clock
+        self._registered = registered
         self._model = registered.description
         self._cls: type[_T] = registered.description.cls
         self._core = registered.table

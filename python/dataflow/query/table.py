@@ -9,6 +9,7 @@ from dataflow.query.aggregating import Aggregating
 from dataflow.query.expression import Columns
 from dataflow.query.handle import Filter
 from dataflow.query.reading import Reading
+from dataflow.query.selection import Query
 from dataflow.query.sync import Sync
 from dataflow.query.writing import Writing
 
@@ -32,7 +33,11 @@ class Table(Reading[_T], Aggregating[_T], Writing[_T], Sync[_T]):
     @property
     def c(self) -> Columns:
         """The fields, for filters: `orders.c.total < 10`."""
-        return Columns(self._model)
+        return Columns(self._registered)
+
+    def where(self, *filters: Filter) -> Query[_T]:
+        """The rows that match all of these, to be said more of: `orders.where(orders.c.total < 10).order_by("sku")`."""
+        return Query(self, filters)
 
     if not TYPE_CHECKING:  # a type checker shall report these names
 

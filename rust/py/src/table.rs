@@ -1,5 +1,6 @@
 //! The operations of one table: Python's arguments become a plan, and a plan an [`Operation`](crate::operation).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dataflow_core::batch::Reading;
@@ -187,6 +188,11 @@ fn keeps(tolerance: Option<&ToleranceTuple>) -> Option<bool> {
 
 #[pymethods]
 impl PyTable {
+    /// The model that each relation leads to, and whether there may be several of its rows.
+    fn relations(&self) -> BTreeMap<String, (String, bool)> {
+        self.database.models().relations(self.schema())
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn append(
         &self,

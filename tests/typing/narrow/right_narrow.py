@@ -79,10 +79,28 @@ orders.list({"$not": {"count": 1}, "$comment": "why"})
 orders.list({"$expr": {"$gt": ["$count", 1]}})
 orders.list(orders.c.count > 1)
 orders.list((orders.c.count > 1) & orders.c.meta["city"].isin(["Ulm"]))
+orders.list((orders.c.total < 10) | orders.c.sku.isin(["a"]) & (orders.c.placed >= "2024-01-01"))
+orders.list(orders.c.day == orders.c.day)
+orders.list((orders.c["count"] == 1) & {"count": 1})
 cheap: OrderFilter = {"total": {"$lt": 10}, "tags": {"$size": 0}}
 orders.list(cheap)
 orders.list(None)
 orders.list()
+
+# Other rows.
+items.list({"order.state": "open", "order.total": {"$lt": 10}, "no": 1})
+items.list((items.c.order.total < 10) & items.c.order.items.some({"no": 1}))
+orders.list({"items": {"$some": {"name": {"$like": "a%"}}, "$none": {"no": 0}}})
+orders.list(orders.c.items.some(items.c.no > 1) | orders.c.items.none())
+
+# Queries.
+query = orders.where({"count": {"$gt": 1}}, orders.c.total < 10).order_by("-total", "id").limit(3)
+assert_type(query.list(), Rows[Order])
+assert_type([row.count for row in query], list[int])
+assert_type(query.where({"state": "open"}).fields("id", "sku").first(), Order | None)
+assert_type(query.one().count, int)
+orders.where(cheap).update({"$inc": {"count": 1}}, max_affected=3)
+orders.where({"note": None}).delete(dry_run=True)
 
 # Names of fields.
 orders.list(order_by="-total")

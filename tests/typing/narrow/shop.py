@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from dataflow import DataFlow, MaxLength, Naive, Precision, auto
+from dataflow import DataFlow, MaxLength, Naive, Precision, Ref, auto
 
 db = DataFlow("sqlite:///:memory:")
 
@@ -51,7 +51,7 @@ class Order:
 @db.model
 @dataclass(kw_only=True)
 class LineItem:
-    order_id: int
+    order_id: Annotated[int, Ref("Order", related="items")]
     no: int
     name: str
     __dataflow__: ClassVar = {"key": ["order_id", "no"], "versioned": True, "timestamps": True}

@@ -22,6 +22,27 @@ orders.bulk_update({"stat": "open"}, {"count": 1})  # wrong
 orders.bulk_sync([], within={"stat": "open"})  # wrong
 one: OrderFilter = {"colour": "red"}  # wrong
 
+items.list({"order.stat": "open"})  # wrong
+items.list({"order.count": "a"})  # wrong
+items.list({"orders.count": 1})  # wrong
+orders.list({"items": {"$any": {"no": 1}}})  # wrong
+orders.list({"items": {"$some": {"nr": 1}}})  # wrong
+orders.list({"items.no": 1})  # wrong
+orders.list(orders.c.cuont == 1)  # wrong
+orders.list(items.c.order.cuont == 1)  # wrong
+orders.list(orders.c["cuont"] == 1)  # wrong
+orders.list(orders.c.items.any({"no": 1}))  # wrong
+orders.list(orders.c.count > "a")  # wrong
+orders.list(orders.c.count == "a")  # wrong
+orders.list(orders.c.state == "opne")  # wrong
+orders.list(orders.c.sku.isin([1]))  # wrong
+orders.list(orders.c.total < orders.c.sku)  # wrong
+orders.where({"cuont": 1})  # wrong
+orders.where().where({"cuont": 1})  # wrong
+orders.where().order_by("cuont")  # wrong
+orders.where().fields("cuont")  # wrong
+orders.where().update({"cuont": 1})  # wrong
+
 # Operators that are not there, or not for the field.
 orders.list({"count": {"$gte ": 1}})  # wrong
 orders.list({"count": {"$gtt": 1}})  # wrong

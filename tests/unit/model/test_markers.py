@@ -139,13 +139,19 @@ class Customer:
 def test_a_reference_names_model_and_relation(to: Any):
     hints = {"customer_id": Annotated[int, Ref(to, on_delete="cascade", related="orders")]}
     assert described(model(hints))["references"] == [
-        {"field": "customer_id", "model": "Customer", "on_delete": "cascade", "related": "orders"}
+        {
+            "field": "customer_id",
+            "model": "Customer",
+            "on_delete": "cascade",
+            "related": "orders",
+            "relation": "customer",
+        }
     ]
 
 
 def test_a_reference_restricts_unless_told_otherwise():
     assert described(model({"code": Annotated[int | None, Ref("Customer")]}))["references"] == [
-        {"field": "code", "model": "Customer", "on_delete": "restrict", "related": None}
+        {"field": "code", "model": "Customer", "on_delete": "restrict", "related": None, "relation": None}
     ]
 
 

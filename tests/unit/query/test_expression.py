@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dataflow import DataFlow, Table, errors
-from dataflow.query.expression import Column, Condition
+from dataflow.query.expression import Column, Condition, Relation
 
 
 class Item:
@@ -25,7 +25,9 @@ def items() -> Table[Any]:
     return table
 
 
-C = Column("qty")
+C: Column[Any] = Column("qty")
+L: Column[Any] = Column("low")
+R = Relation("books")
 COMPARISONS: list[tuple[Condition, dict[str, Any]]] = [
     (C == 5, {"qty": {"$eq": 5}}),
     (C != 5, {"qty": {"$ne": 5}}),
@@ -36,6 +38,15 @@ COMPARISONS: list[tuple[Condition, dict[str, Any]]] = [
     (C >= 5, {"qty": {"$gte": 5}}),
     (C < 5, {"qty": {"$lt": 5}}),
     (C.isin(iter([1, 2])), {"qty": {"$in": [1, 2]}}),
+    (C.notin(iter([1, 2])), {"qty": {"$nin": [1, 2]}}),
+    (C.mod(3, -1), {"qty": {"$mod": [3, -1]}}),
+    (C < L, {"$expr": {"$lt": ["$qty", "$low"]}}),
+    (C == L, {"$expr": {"$eq": ["$qty", "$low"]}}),
+    (R.some(), {"books": {"$some": {}}}),
+    (R.some(C == 1), {"books": {"$some": {"qty": {"$eq": 1}}}}),
+    (R.every({"a": 1}), {"books": {"$every": {"a": 1}}}),
+    (R.none(), {"books": {"$none": {}}}),
+    (R.none(C == 1), {"books": {"$none": {"qty": {"$eq": 1}}}}),
     (~C.isin([]), {"$not": {"qty": {"$in": []}}}),
     (C.exists(), {"qty": {"$exists": True}}),
     (C.exists(False), {"qty": {"$exists": False}}),
@@ -71,6 +82,14 @@ def test_conditions_are_put_together_with_operators():
     assert a | b == {"$or": [a, b]}
     assert ~(a & ~b) == {"$not": {"$and": [a, {"$not": b}]}}
     assert a & {"name": "x"} == {"$and": [a, {"name": "x"}]}
+    assert a & b & a == {"$and": [a, b, a]}
+    assert (a | b) & a | b == {"$or": [{"$and": [{"$or": [a, b]}, a]}, b]}
+
+
+def test_a_condition_gives_plain_dicts():
+    filter = (~(C == 1) & R.some(C > 2)).to_filter()
+    assert filter == {"$and": [{"$not": {"qty": {"$eq": 1}}}, {"books": {"$some": {"qty": {"$gt": 2}}}}]}
+    assert {type(part) for part in (filter, *filter["$and"], filter["$and"][0]["$not"])} == {dict}
 
 
 @pytest.mark.parametrize("use", [bool, lambda c: c and c, lambda c: c or c, lambda c: not c, lambda c: 1 if c else 2])

@@ -1,4 +1,4 @@
-"""A table's methods as they are, but for the types of filters, updates and names of fields."""
+"""The methods of a table and of its queries as they are, but for the types of filters, updates and names of fields."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, get_overloads
-
-from dataflow.query.table import Table
 
 __all__ = ["narrow_methods"]
 
@@ -19,12 +17,14 @@ _NARROW = {
     "order_by": "{0}Order | Sequence[{0}Order]",
     "fields": "Sequence[{0}Field]",
 }
+# The same of those that take one after the other.
+_EACH = {"filters": "{0}Filter | Condition", "order_by": "{0}Order", "fields": "{0}Field"}
 _NEW = "Unpack[{0}New]"
 
 
-def narrow_methods(model: str) -> str:
-    """The methods of `db.table(Model)` that name fields."""
-    methods = [(name, member) for name, member in inspect.getmembers(Table, inspect.isfunction) if name[0] != "_"]
+def narrow_methods(cls: type, model: str) -> str:
+    """The methods of `Table[Model]` or `Query[Model]` that name fields."""
+    methods = [(name, member) for name, member in inspect.getmembers(cls, inspect.isfunction) if name[0] != "_"]
     return "\n".join(line for name, member in methods for line in _method(name, member, model))
 
 
@@ -40,7 +40,7 @@ def _method(name: str, member: Callable[..., Any], model: str) -> Iterator[str]:
 
 
 def _is_narrow(parameter: inspect.Parameter) -> bool:
-    return parameter.name in _NARROW
+    return parameter.name in (_EACH if parameter.kind is parameter.VAR_POSITIONAL else _NARROW)
 
 
 def _signature(form: inspect.Signature, model: str) -> str:
@@ -56,6 +56,8 @@ def _parameter(parameter: inspect.Parameter, model: str) -> inspect.Parameter:
     if parameter.annotation is parameter.empty:
         return parameter
     annotation = str(parameter.annotation)
+    if parameter.kind is parameter.VAR_POSITIONAL and _is_narrow(parameter):
+        return parameter.replace(annotation=_EACH[parameter.name].format(model))
     if _is_narrow(parameter):
         none = " | None" if annotation.endswith("None") else ""
         return parameter.replace(annotation=_NARROW[parameter.name].format(model) + none)
@@ -63,4 +65,4 @@ def _parameter(parameter: inspect.Parameter, model: str) -> inspect.Parameter:
 
 
 def _own(annotation: str, model: str) -> str:
-    return re.sub(r"\b_T\b", model, annotation)
+    return re.sub(r"\b_T\b", model, annotation.replace("Query[_T]", f"{model}Query"))

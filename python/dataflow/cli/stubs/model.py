@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from textwrap import indent
 
+from dataflow.cli.stubs.columns import write_columns
 from dataflow.cli.stubs.methods import narrow_methods
 from dataflow.cli.stubs.operators import UPDATES, takes, tests_of
+from dataflow.cli.stubs.relations import Tie
 from dataflow.cli.stubs.text import typed_dict
 from dataflow.cli.stubs.values import Values, values_of
 from dataflow.model.description import Column, Description
+from dataflow.query.selection import Query
+from dataflow.query.table import Table
 
 __all__ = ["Shared", "write_model"]
 
@@ -45,8 +50,14 @@ class Shared:
         self.texts.setdefault(name, typed_dict(name, entries))
 
 
-def write_model(description: Description, shared: Shared) -> str:
-    """The types of a model, as the text of a module."""
+def write_model(description: Description, ties: Sequence[Tie], shared: Shared) -> str:
+    """The types of a model, as the text of a module.
+
+    Args:
+        description: The model.
+        ties: Its relations to other models of the module.
+        shared: What the models of the module have in common.
+    """
     name = description.name
     fields = {column.name: values_of(column) for column in description.columns}
     bases = {field: shared.base(values, _own(name, field)) for field, values in fields.items()}
@@ -57,16 +68,22 @@ def write_model(description: Description, shared: Shared) -> str:
         [
             f"{name}Field: TypeAlias = Literal[{names}]",
             f"{name}Order: TypeAlias = Literal[{orders}]\n",
-            typed_dict(f"{name}Filter", {**_logic(name), **dict(_tests(fields, bases))}),
+            typed_dict(f"{name}Filter", {**_logic(name), **dict(_tests(fields, bases)), **dict(_others(ties, shared))}),
+            typed_dict(f"{name}Rows", dict.fromkeys(("$some", "$every", "$none"), f"{name}Filter | Condition")),
             typed_dict(f"{name}Set", {column.name: fields[column.name].written for column in free}),
             *_operators(name, free, fields, bases),
             typed_dict(f"{name}New", dict(_new(description, fields))),
             "if TYPE_CHECKING:\n",
+            indent(write_columns(name, fields, ties), "    ") + "\n",
+            f"    class {name}Query(Query[{name}]):",
+            f'        """`db.table({name}).where(...)`; a checker knows the fields."""\n',
+            indent(narrow_methods(Query, name), "    ") + "\n",
             f"    class {name}Table(Table[{name}]):",
             f'        """`db.table({name})`; a checker knows the fields."""\n',
-            "\n".join(f"    {line}" for line in narrow_methods(name).splitlines()),
+            f"        @property\n        def c(self) -> {name}Columns: ...",
+            indent(narrow_methods(Table, name), "    "),
             "\nelse:",
-            f"    {name}Table = Table\n\n",
+            f"    {name}Columns, {name}Query, {name}Table = Columns, Query, Table\n\n",
             f"def {_snake(name)}_table(db: DataFlow) -> {name}Table:",
             f'    """`db.table({name})`, whose fields a checker knows."""',
             f'    return cast("{name}Table", db.table({name}))\n',
@@ -106,6 +123,17 @@ def _tests(fields: Mapping[str, Values], bases: Mapping[str, str]) -> Iterator[t
             yield field, f"{values.whole} | {values.one} | {base}ListTest | None"
         else:
             yield field, f"{values.one} | {base}Test | None"
+
+
+def _others(ties: Sequence[Tie], shared: Shared) -> Iterator[tuple[str, str]]:
+    """What is asked of rows of other models; what those refer to in turn is asked through `c`."""
+    for name, model, many in ties:
+        if many:
+            yield name, f"{model.name}Rows"
+            continue
+        fields = {column.name: values_of(column) for column in model.columns}
+        bases = {field: shared.base(values, _own(model.name, field)) for field, values in fields.items()}
+        yield from ((f"{name}.{field}", test) for field, test in _tests(fields, bases))
 
 
 def _operators(name: str, free: list[Column], fields: Mapping[str, Values], bases: Mapping[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from types import ModuleType
 
 from dataflow.cli.stubs.model import Shared, write_model
+from dataflow.cli.stubs.relations import ties_of
 from dataflow.errors import InvalidOptionError
 from dataflow.model.description import Description, description_of
 
@@ -15,9 +16,9 @@ __all__ = ["write_stubs"]
 # Where the names come from that may stand in the text.
 _NAMES = {
     "collections.abc": ("Collection", "Mapping", "Sequence"),
-    "dataflow": ("AsyncRowStream", "BulkResult", "DataFlow", "RowStream", "Rows", "Table"),
+    "dataflow": ("AsyncRowStream", "BulkResult", "DataFlow", "Query", "RowStream", "Rows", "Table"),
     "dataflow.query.bulk_options": ("BulkDeleteOptions", "BulkUpdateOptions"),
-    "dataflow.query.expression": ("Condition",),
+    "dataflow.query.expression": ("Column", "Columns", "Condition", "Relation"),
     "dataflow.query.reading": ("Total",),
     "dataflow.query.source": ("AnySource", "Source"),
     "dataflow.query.sync": ("BulkSyncOptions",),
@@ -28,6 +29,7 @@ _NAMES = {
         "Any",
         "Literal",
         "Required",
+        "Self",
         "TypeAlias",
         "TypedDict",
         "Unpack",
@@ -44,7 +46,8 @@ Models: {digest}
 
 # ruff: noqa
 # mypy: disable-error-code="override, no-overload-impl"
-# pyright: reportIncompatibleMethodOverride=false, reportNoOverloadImplementation=false
+# pyright: reportIncompatibleMethodOverride=false, reportIncompatibleVariableOverride=false
+# pyright: reportNoOverloadImplementation=false, reportUninitializedInstanceVariable=false
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ def write_stubs(module: ModuleType) -> str:
         hint = "models are classes decorated with `@db.model`"
         raise InvalidOptionError(f"`{module.__name__}` declares no model", path="module", hint=hint)
     shared = Shared()
-    texts = [write_model(model, shared) for model in models]
+    texts = [write_model(model, ties_of(model, models), shared) for model in models]
     body = "\n".join([*shared.texts.values(), *texts])
     classes = sorted({cls.__name__ for model in models for cls in _classes(model)})
     digest = sha256(body.encode()).hexdigest()[:16]

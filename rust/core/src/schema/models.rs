@@ -1,6 +1,6 @@
 //! The models of one database, and how their rows are tied.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Reference, TableSchema};
@@ -56,14 +56,15 @@ impl Models {
         }))
     }
 
-    /// The names of a model's relations, sorted.
-    pub fn relations(&self, table: &TableSchema) -> Vec<String> {
-        let forward = table.references.iter().filter_map(|reference| reference.relation.clone());
-        let others = self.0.values().flat_map(|other| &other.references);
-        let back = others.filter(|reference| reference.model == table.model);
-        let mut names: Vec<_> = forward.chain(back.filter_map(|reference| reference.related.clone())).collect();
-        names.sort_unstable();
-        names
+    /// The relations of a model by name, each with the model it leads to and whether that may be several of its rows.
+    pub fn relations(&self, table: &TableSchema) -> BTreeMap<String, (String, bool)> {
+        let forward = table.references.iter();
+        let forward = forward.filter_map(|to| Some((to.relation.clone()?, (to.model.clone(), false))));
+        let back = self.0.values().flat_map(|other| {
+            let to_table = other.references.iter().filter(|to| to.model == table.model);
+            to_table.filter_map(|to| Some((to.related.clone()?, (other.model.clone(), true))))
+        });
+        forward.chain(back).collect()
     }
 }
 
@@ -97,10 +98,9 @@ mod tests {
         let back = models.relation(&customer, "orders").unwrap().unwrap();
         assert_eq!((back.own, back.theirs, back.many, &*back.table.model), (0, 3, true, "Order"));
         assert_eq!(models.relation(&order, "orders").unwrap(), None);
-        assert_eq!(
-            (models.relations(&order), models.relations(&customer)),
-            (vec!["customer".into()], vec!["orders".into()])
-        );
+        let names = |table| models.relations(table).into_iter().collect::<Vec<_>>();
+        assert_eq!(names(&order), [("customer".to_owned(), ("Customer".to_owned(), false))]);
+        assert_eq!(names(&customer), [("orders".to_owned(), ("Order".to_owned(), true))]);
     }
 
     #[test]
