@@ -40,6 +40,8 @@ plain Python (`tests/property/test_filters.py`), and with what mongomock finds (
   "$a"}` is a text that begins with `$`.
 - Numbers in JSON are compared exactly, with numbers only; texts with texts only, by their UTF-8 bytes. `meta.0`
   is a key, not a place in a list.
+- `$type` takes MongoDB's names, one or a list. A field is of its own type where it is not null, and of `null` where it
+  is; an int is `int`, `long` and `number`. In JSON there are `array bool null number object string`.
 - `$all: []` matches nothing. `$elemMatch` takes operators for an item, or a filter on items that are objects.
   It may be no part of a check or an index, which no database lets look at items one by one; nor may `$all` of
   JSON.
@@ -95,6 +97,7 @@ EXAMPLES: dict[str, tuple[str, dict[str, Any], list[int]]] = {
     "$in": ("every field, JSON path", {"qty": {"$in": [6, None]}}, [1, 3]),
     "$nin": ("every field, JSON path", {"qty": {"$nin": [6]}}, [0, 2, 3]),
     "$exists": ("every field, JSON path", {"meta.s": {"$exists": False}}, [1, 2, 3]),
+    "$type": ("every field, JSON path", {"meta.n": {"$type": ["string", "number"]}}, [0, 1]),
     "$not": ("every field, whole filter, `$expr`", {"qty": {"$not": {"$gt": 0}}}, [0, 3]),
     "$and": ("whole filter, `$expr`", {"$and": [{"qty": 6}, {"low": 6}]}, [1]),
     "$or": ("whole filter, `$expr`", {"$or": [{"qty": 6}, {"low": 1}]}, [0, 1]),

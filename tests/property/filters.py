@@ -9,6 +9,8 @@ from uuid import UUID
 from dataflow import MaxLength, Naive, Precision
 from tests.property.filters_oracle import BITS, ORDERS, TEXT, Filter, Row
 
+IN_JSON = ["array", "bool", "null", "number", "object", "string"]
+TYPE_NAMES = [*IN_JSON, "binData", "date", "decimal", "double", "int", "long"]
 DAY = datetime(2024, 5, 17, tzinfo=UTC)
 WORDS = ["", "a", "A", "a ", "b", "ab", "aB\nab", "a\n", "\n", "\u00e9", "e\u0301", "\u00c4", "\u00e4", "\U0001f600"]
 WORDS += ["%", "_", "a%b", "a_b", "\\", "a\\b", "[a]", "*?", "k", "K", "\u212a", "\u0131", "\u0130", "i", "I", "0-9"]
@@ -126,7 +128,7 @@ class Maker:
 
     def on_scalar(self, kind: Kind, depth: int, *, item: bool = False) -> Any:
         values, pick = kind.values, self.random.choice
-        names = ["$eq", "$ne", "$in", "$nin", "$exists", "$not", "two", *ORDERS]
+        names = ["$eq", "$ne", "$in", "$nin", "$exists", "$type", "$not", "two", *ORDERS]
         names += [*TEXT, "$regex"] if kind.form == "text" else []
         names += ["$mod", "$mod", *BITS] if kind.form == "int" and not item else []
         operator = pick(names)
@@ -139,6 +141,8 @@ class Maker:
                 return {self.used(operator): self.some([*null, *values], 4)}
             case "$exists":
                 return {self.used(operator): pick([True, False])}
+            case "$type":
+                return {self.used(operator): self.types(TYPE_NAMES)}
             case "$not" if depth < 2:
                 return {self.used(operator): self.operators_only(self.on_scalar(kind, depth + 1, item=item))}
             case "two" | "$not":
@@ -204,11 +208,13 @@ class Maker:
         values = kind.values
         either = pick([None, pick(values), self.some(values, 3)])
         operator = pick(
-            ["", "$eq", "$ne", "$in", "$nin", "$contains", "$exists", "$not", "$all", "$size", "$elemMatch"]
+            ["", "$eq", "$ne", "$in", "$nin", "$contains", "$exists", "$type", "$not", "$all", "$size", "$elemMatch"]
         )
         match operator:
             case "":
                 return either
+            case "$type":
+                return {self.used(operator): self.types(TYPE_NAMES)}
             case "$eq" | "$ne":
                 return {self.used(operator): either}
             case "$in" | "$nin":
@@ -230,10 +236,16 @@ class Maker:
     def element(self, kind: Kind) -> Any:
         return self.operators_only(self.on_scalar(kind, 1, item=True))
 
+    def types(self, names: list[str]) -> Any:
+        return self.random.choice([self.random.choice(names), self.some(names, 4)])
+
     def on_document(self, field: str) -> Any:
         pick = self.random.choice
-        operator = pick(["$eq", "$ne", "$in", "$nin", "$contains", "$exists", "$size", "$elemMatch", "$all", "null"])
+        names = ["$eq", "$ne", "$in", "$nin", "$contains", "$exists", "$type", "$size", "$elemMatch", "$all", "null"]
+        operator = pick(names)
         match operator:
+            case "$type":
+                return {self.used(operator): self.types(IN_JSON)}
             case "null":
                 return None
             case "$exists":
@@ -248,7 +260,7 @@ class Maker:
 
     def inside(self, depth: int) -> Any:
         pick = self.random.choice
-        names = ["$eq", "$ne", "$in", "$nin", "$exists", "$not", "$contains", *ORDERS, *ORDERS, *TEXT]
+        names = ["$eq", "$ne", "$in", "$nin", "$exists", "$type", "$not", "$contains", *ORDERS, *ORDERS, *TEXT]
         operator = pick([*names, "$size", "$all", "$elemMatch", "$elemMatch"] if depth < 2 else names)
         match operator:
             case "$eq" | "$ne":
@@ -257,6 +269,8 @@ class Maker:
                 return {self.used(operator): [self.json(3) for _ in range(self.random.randrange(4))]}
             case "$exists":
                 return {self.used(operator): pick([True, False])}
+            case "$type":
+                return {self.used(operator): self.types(IN_JSON)}
             case "$not":
                 return {self.used(operator): self.inside(depth + 1)}
             case "$contains" if pick([True, False]):

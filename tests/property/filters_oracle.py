@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 Filter = dict[str, Any]
 Row = dict[str, Any]
@@ -15,6 +18,20 @@ ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     "$lte": lambda a, b: a <= b,
 }
 TEXT = ("$contains", "$icontains", "$startsWith", "$endsWith", "$like", "$ilike", "$regex")
+TYPES: dict[type[Any], list[str]] = {
+    type(None): ["null"],
+    bool: ["bool"],
+    int: ["int", "long", "number"],
+    float: ["double", "number"],
+    Decimal: ["decimal", "number"],
+    str: ["string"],
+    datetime: ["date"],
+    date: ["date"],
+    bytes: ["binData"],
+    UUID: ["binData"],
+    list: ["array"],
+    dict: ["object"],
+}
 BITS = ("$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear")
 
 
@@ -106,6 +123,8 @@ class Oracle:
                 return self.equals(kind, value, operand)
             case "$in":
                 return self.is_in(kind, value, operand)
+            case "$type":
+                return self.is_of(kind, value, operand)
             case "$exists":
                 return (value is not (NOTHING if kind == "inside" else None)) is operand
         if value is None or value is NOTHING:
@@ -121,6 +140,14 @@ class Oracle:
         if name == "$contains" and isinstance(operand, dict):
             return self.holds_part(value, operand)
         return isinstance(value, str) and self.text(value, name, operand, condition.get("$options", ""))
+
+    def is_of(self, kind: str, value: Any, operand: Any) -> bool:
+        wanted = operand if isinstance(operand, list) else [operand]
+        if value is NOTHING:
+            return False
+        if value is not None and kind in ("json", "inside") and is_number(value):
+            return "number" in wanted
+        return any(name in wanted for name in TYPES.get(type(value), []))
 
     def negated(self, met: bool, value: Any) -> bool:  # a planted fault asks for the value
         return not met

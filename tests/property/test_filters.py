@@ -12,7 +12,22 @@ from tests.property.filters import Maker
 from tests.property.filters_oracle import BITS, NOTHING, ORDERS, TEXT, Oracle, is_number, ordered
 
 ROWS, FILTERS = 25, 100
-EVERY = {"$and", "$or", "$nor", "$not", "$comment", "$expr", "$eq", "$ne", "$in", "$nin", "$exists", "$mod", "$options"}
+EVERY = {
+    "$and",
+    "$or",
+    "$nor",
+    "$not",
+    "$comment",
+    "$expr",
+    "$eq",
+    "$ne",
+    "$in",
+    "$nin",
+    "$exists",
+    "$type",
+    "$mod",
+    "$options",
+}
 EVERY |= {"$size", "$all", "$elemMatch", *ORDERS, *BITS, *TEXT}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 from dataflow._spelling import suggest
 from dataflow.errors import UnknownFieldError
@@ -11,9 +11,12 @@ from dataflow.errors import UnknownFieldError
 if TYPE_CHECKING:
     from dataflow.model.registry import Registered
 
-__all__ = ["Column", "Columns", "Condition", "Relation", "plain"]
+__all__ = ["Column", "Columns", "Condition", "Relation", "TypeName", "plain"]
 
 _V = TypeVar("_V")
+TypeName = Literal[
+    "array", "binData", "bool", "date", "decimal", "double", "int", "long", "null", "number", "object", "string"
+]
 
 
 class Condition(dict[str, Any]):
@@ -90,6 +93,10 @@ class Column(Generic[_V]):
     def exists(self, there: bool = True) -> Condition:
         """`$exists`: the value is not None, or with False: it is."""
         return self._is("$exists", there)
+
+    def istype(self, *types: TypeName) -> Condition:
+        """`$type`: the value is of one of these; in JSON `array`, `bool`, `null`, `number`, `object` or `string`."""
+        return self._is("$type", list(types))
 
     def contains(self, value: object) -> Condition:
         """`$contains`: a text has this part, a list this element or all of these."""

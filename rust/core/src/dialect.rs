@@ -38,8 +38,8 @@ mod write;
 pub use condition::condition_text;
 pub use direct::{SEQUENCE_LOCK, Told, compares};
 pub use form::{
-    BeginSteps, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
-    RowsForm, SchemaLock,
+    BeginSteps, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm, RowsForm,
+    SchemaLock,
 };
 pub use function::Functions;
 pub use mysql::Mysql;
@@ -54,7 +54,7 @@ pub use table::{Target, add_columns, create_table, foreign_keys};
 pub use write::takes_arrays;
 
 use crate::error::{Error, Result};
-use crate::filter::{JsonKey, NumberTest, Pattern};
+use crate::filter::{JsonKey, JsonKind, NumberTest, Pattern};
 use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TENANT_LENGTH, TableSchema, constraint_name};
 use crate::types::{FloatRules, LogicalType, render_decimal, render_list};
 use crate::value::Value;

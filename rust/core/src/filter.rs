@@ -4,6 +4,7 @@ mod evaluate;
 mod fold;
 mod item;
 mod json;
+mod kind;
 mod like;
 mod number;
 mod parse;
@@ -15,6 +16,7 @@ pub use fold::variants;
 pub use item::on_json;
 pub(crate) use json::json_text;
 pub use json::{Items, JsonKey, NumberTest};
+pub use kind::JsonKind;
 pub use like::{Like, Token};
 pub(crate) use number::compare_numbers;
 pub(crate) use parse::{check_depth, parse_checked, parse_item};
@@ -116,7 +118,7 @@ pub enum Filter {
 pub enum Found {
     /// Anything, JSON's null too.
     Any,
-    Object,
+    Kind(JsonKind),
     /// One of these canonical texts, of which there is one at least; JSON's null is `null`.
     OneOf(Vec<String>),
     /// A number that compares so with this one, exactly.

@@ -39,6 +39,7 @@ COMPARISONS: list[tuple[Condition, dict[str, Any]]] = [
     (C < 5, {"qty": {"$lt": 5}}),
     (C.isin(iter([1, 2])), {"qty": {"$in": [1, 2]}}),
     (C.notin(iter([1, 2])), {"qty": {"$nin": [1, 2]}}),
+    (C.istype("string", "null"), {"qty": {"$type": ["string", "null"]}}),
     (C.mod(3, -1), {"qty": {"$mod": [3, -1]}}),
     (C < L, {"$expr": {"$lt": ["$qty", "$low"]}}),
     (C == L, {"$expr": {"$eq": ["$qty", "$low"]}}),

@@ -18,7 +18,7 @@ _NAMES = {
     "collections.abc": ("Collection", "Mapping", "Sequence"),
     "dataflow": ("AsyncRowStream", "BulkResult", "DataFlow", "Query", "RowStream", "Rows", "Table"),
     "dataflow.query.bulk_options": ("BulkDeleteOptions", "BulkUpdateOptions"),
-    "dataflow.query.expression": ("Column", "Columns", "Condition", "Relation"),
+    "dataflow.query.expression": ("Column", "Columns", "Condition", "Relation", "TypeName"),
     "dataflow.query.reading": ("Total",),
     "dataflow.query.source": ("AnySource", "Source"),
     "dataflow.query.sync": ("BulkSyncOptions",),

@@ -39,7 +39,7 @@ def tests_of(values: Values, name: str, base: str) -> dict[str, str]:
     """
     whole = f"{values.whole} | None"
     tests = {"$eq": whole, "$ne": whole, "$in": f"Collection[{whole}]", "$nin": f"Collection[{whole}]"}
-    tests |= {"$exists": "bool", "$not": name}
+    tests |= {"$exists": "bool", "$not": name, "$type": "TypeName | Collection[TypeName]"}
     if values.many:
         tests |= {"$all": f"Collection[{values.one}]", "$size": "int", "$elemMatch": f"{base}Test"}
         return {**tests, "$contains": f"{values.one} | Collection[{values.one}]"}

@@ -13,13 +13,6 @@ pub struct LongList<'v> {
     pub changes: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JsonKind {
-    Object,
-    List,
-    Text,
-}
-
 /// A part of a condition on a JSON value. Where parameters have no numbers, a value asked for twice is two of them.
 pub enum Piece {
     Sql(String),

@@ -6,11 +6,11 @@ mod number;
 mod pattern;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
-    PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
+    RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
 };
 use crate::error::{Error, Result};
-use crate::filter::{NumberTest, Pattern};
+use crate::filter::{JsonKind, NumberTest, Pattern};
 use crate::schema::{ColumnSchema, TableSchema, hex};
 use crate::types::{
     FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_item, render_list, render_time,
@@ -190,12 +190,15 @@ impl Dialect for Mysql {
     }
 
     fn json_is(&self, value: &str, kind: JsonKind) -> String {
-        let name = match kind {
-            JsonKind::Object => "OBJECT",
-            JsonKind::List => "ARRAY",
-            JsonKind::Text => "STRING",
+        let names = match kind {
+            JsonKind::Object => "= 'OBJECT'",
+            JsonKind::List => "= 'ARRAY'",
+            JsonKind::Text => "= 'STRING'",
+            JsonKind::Number => "IN ('INTEGER', 'DOUBLE')",
+            JsonKind::Bool => "= 'BOOLEAN'",
+            JsonKind::Null => "= 'NULL'",
         };
-        format!("JSON_TYPE({value}) = '{name}'")
+        format!("JSON_TYPE({value}) {names}")
     }
 
     /// JSON functions give a collation that ignores blanks at the end.

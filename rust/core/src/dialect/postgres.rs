@@ -3,11 +3,11 @@
 mod function;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
-    PutForm, RowsForm, SchemaLock, ascii, decimal_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
+    RowsForm, SchemaLock, ascii, decimal_text,
 };
 use crate::error::{Error, Result};
-use crate::filter::{Anchors, JsonKey, Like, NumberTest, Pattern, Token, variants};
+use crate::filter::{Anchors, JsonKey, JsonKind, Like, NumberTest, Pattern, Token, variants};
 use crate::schema::{ColumnSchema, TableSchema, hex};
 use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_time};
 use crate::value::Value;
@@ -130,6 +130,9 @@ impl Dialect for Postgres {
             JsonKind::Object => "object",
             JsonKind::List => "array",
             JsonKind::Text => "string",
+            JsonKind::Number => "number",
+            JsonKind::Bool => "boolean",
+            JsonKind::Null => "null",
         };
         format!("jsonb_typeof({value}) = '{name}'")
     }

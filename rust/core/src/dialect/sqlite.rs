@@ -6,11 +6,11 @@ mod function;
 use std::fmt::Write as _;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
-    PutForm, RowsForm, SchemaLock, as_texts, ascii, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
+    RowsForm, SchemaLock, as_texts, ascii, list_text,
 };
 use crate::error::Result;
-use crate::filter::{NumberTest, Pattern};
+use crate::filter::{JsonKind, NumberTest, Pattern};
 use crate::schema::{ColumnSchema, KeySource, TableSchema, hex};
 use crate::types::{FloatRules, LogicalType, WALL_WIDTH, render_date, render_datetime, render_list, render_time};
 use crate::value::Value;
@@ -140,12 +140,15 @@ impl Dialect for Sqlite {
     }
 
     fn json_is(&self, value: &str, kind: JsonKind) -> String {
-        let name = match kind {
-            JsonKind::Object => "object",
-            JsonKind::List => "array",
-            JsonKind::Text => "text",
+        let names = match kind {
+            JsonKind::Object => "= 'object'",
+            JsonKind::List => "= 'array'",
+            JsonKind::Text => "= 'text'",
+            JsonKind::Number => "IN ('integer', 'real')",
+            JsonKind::Bool => "IN ('true', 'false')",
+            JsonKind::Null => "= 'null'",
         };
-        format!("json_type({value}) = '{name}'")
+        format!("json_type({value}) {names}")
     }
 
     fn json_text(&self, value: &str) -> String {

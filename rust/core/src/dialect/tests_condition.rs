@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tests::dialects;
 use super::{Dialect, Mysql, ParamValue, Statement, condition_text};
 use crate::error::ErrorKind;
-use crate::filter::{Comparison, Filter, Found, JsonKey, Like, Pattern, Regex};
+use crate::filter::{Comparison, Filter, Found, JsonKey, JsonKind, Like, Pattern, Regex};
 use crate::plan::{Plan, Scope, ScopedPlan, Selection};
 use crate::schema::tests::product;
 use crate::schema::{ColumnSchema, Role, TableSchema};
@@ -264,7 +264,7 @@ fn keys_lead_into_documents() {
         sql(&path(Found::Any)),
         ["(\"c15\" -> $1 -> $2) IS NOT NULL", "JSON_EXTRACT(`c15`, ?) IS NOT NULL", "(\"c15\" -> ?1) IS NOT NULL"]
     );
-    let whole = Filter::Json { column: 15, keys: vec![], found: Found::Object };
+    let whole = Filter::Json { column: 15, keys: vec![], found: Found::Kind(JsonKind::Object) };
     assert_eq!(
         sql(&whole),
         [

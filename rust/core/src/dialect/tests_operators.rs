@@ -51,6 +51,9 @@ const FILTERS: &str = r#"
 {"c15.a":1}
 {"c15.a":{"$in":[1,"x"]}}
 {"c15.a":{"$exists":true}}
+{"c15.a":{"$type":"number"}}
+{"c15.a":{"$type":["bool","null","array"]}}
+{"c0":{"$type":["int","string","null"]}}
 {"c15.a":{"$gt":12.5}}
 {"c15.a":{"$lte":12.5}}
 {"c15.a":{"$gte":-12.5}}

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use arrow_array::{Array, RecordBatch};
 
 use super::json::{items, string, value_at};
-use super::{Bits, Comparison, Filter, Found, Pattern};
+use super::{Bits, Comparison, Filter, Found, JsonKind, Pattern};
 use crate::batch::cell;
 use crate::error::{Error, Result};
 use crate::schema::{ColumnSchema, TableSchema};
@@ -100,7 +100,7 @@ impl Found {
     fn is(&self, value: &str) -> Result<bool> {
         Ok(match self {
             Found::Any => true,
-            Found::Object => value.starts_with('{'),
+            Found::Kind(kind) => JsonKind::of(value) == *kind,
             Found::OneOf(texts) => texts.iter().any(|text| text == value),
             Found::Number(test) => test.is_met(value),
             Found::Text(comparison, wanted) => {
@@ -370,10 +370,10 @@ mod tests {
         let json = |key: &str, found| Filter::Json { column: 0, keys: vec![JsonKey::new(key).unwrap()], found };
         for (filter, expected) in [
             (json("a", Found::Any), true),
-            (json("a", Found::Object), true),
+            (json("a", Found::Kind(JsonKind::Object)), true),
             (json("a", Found::OneOf(vec![r#"{"b":null}"#.to_owned()])), true),
             (json("b", Found::Any), false),
-            (json("c", Found::Object), false),
+            (json("c", Found::Kind(JsonKind::Object)), false),
             (json("c", Found::OneOf(vec!["{}".to_owned()])), false),
         ] {
             assert_eq!(matches(&filter, &document).unwrap(), expected, "{filter:?}");

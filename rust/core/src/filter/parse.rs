@@ -4,6 +4,7 @@ mod arithmetic;
 mod expression;
 mod item;
 mod json;
+mod kind;
 mod list;
 mod operator;
 mod relation;
@@ -215,6 +216,7 @@ impl Parser<'_> {
             "$bitsAllSet" | "$bitsAllClear" | "$bitsAnySet" | "$bitsAnyClear" => {
                 self.bits(target.column, operator, raw)
             }
+            "$type" => self.kinds(target, raw),
             "$size" => self.size(target, raw),
             "$all" => self.all(target, raw, depth),
             "$elemMatch" => self.element(target, raw, depth),

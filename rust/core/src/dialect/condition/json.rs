@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::{Place, TEXT};
 use crate::dialect::statement::Writer;
-use crate::dialect::{JsonKind, Piece, RowsForm};
+use crate::dialect::{Piece, RowsForm};
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Found, JsonKey, NumberTest, on_json};
+use crate::filter::{Filter, Found, JsonKey, JsonKind, NumberTest, on_json};
 use crate::types::LogicalType;
 use crate::value::Value;
 
@@ -25,7 +25,7 @@ impl Writer<'_> {
         let value = self.value(column, keys)?;
         let condition = match found {
             Found::Any => format!("{value} IS NOT NULL"),
-            Found::Object => self.dialect.json_is(&value, JsonKind::Object),
+            Found::Kind(kind) => self.dialect.json_is(&value, *kind),
             Found::OneOf(texts) => {
                 let texts = texts.iter().map(|text| Value::Json(text.clone().into()));
                 let operands = texts.map(|text| self.operand(&LogicalType::Json, text)).collect::<Result<Vec<_>>>()?;

@@ -3,7 +3,7 @@
 use super::{Parser, Target, invalid, list_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::json::json_text;
-use crate::filter::{Comparison, Filter, Found, JsonKey, NumberTest};
+use crate::filter::{Comparison, Filter, Found, JsonKey, JsonKind, NumberTest};
 use crate::types::LogicalType;
 use crate::value::{Raw, Value};
 
@@ -84,7 +84,7 @@ impl Parser<'_> {
             return Err(invalid(format!("$contains of JSON takes a dict, got {}", raw.type_name())));
         };
         if entries.is_empty() {
-            return Ok(target.json(Found::Object));
+            return Ok(target.json(Found::Kind(JsonKind::Object)));
         }
         let mut all = Vec::with_capacity(entries.len());
         for (name, raw) in entries {

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::types::LogicalType;
 
 const LOGIC: &[&str] = &["$and", "$or", "$nor", "$not", "$expr", "$comment"];
-const EVERY_FIELD: &[&str] = &["$eq", "$ne", "$in", "$nin", "$exists", "$not"];
+const EVERY_FIELD: &[&str] = &["$eq", "$ne", "$in", "$nin", "$exists", "$type", "$not"];
 const ORDER: &[&str] = &["$gt", "$gte", "$lt", "$lte"];
 const TEXT: &[&str] = &["$contains", "$icontains", "$startsWith", "$endsWith", "$like", "$ilike", "$regex", "$options"];
 const INT: &[&str] = &["$mod", "$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear"];

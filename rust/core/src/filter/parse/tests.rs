@@ -1,4 +1,5 @@
 use super::*;
+use crate::filter::JsonKind;
 use crate::schema::tests::product;
 
 const FLOATS: FloatRules = FloatRules { nan: true, infinity: true };
@@ -133,7 +134,7 @@ fn a_dotted_name_is_a_path() {
     let absent = Filter::Not(Box::new(json(&["a"], Found::Any)));
     assert_eq!(read(map(vec![("meta.a", Raw::Null)])), Filter::Or(vec![absent, null]));
     let part = map(vec![("a", map(vec![("b.c", Raw::Int(1)), ("d", map(vec![]))]))]);
-    let inner = Filter::And(vec![json(&["a", "b.c"], one()), json(&["a", "d"], Found::Object)]);
+    let inner = Filter::And(vec![json(&["a", "b.c"], one()), json(&["a", "d"], Found::Kind(JsonKind::Object))]);
     assert_eq!(read(on("meta", "$contains", part)), Filter::And(vec![inner]));
 }
 
