@@ -157,9 +157,7 @@ REASONS: dict[str, Callable[[Filter, list[Row]], bool]] = {
     ),
     "mongomock raises KeyError for `$expr` of a field that is not there": has("$expr"),
     "mongomock takes no divisor below zero in `$mod`, and its remainder has the sign of that": has("$mod"),
-    "MongoDB tells `int` from `long` by size, and asks the items of a list by `$type`; here it is the field's type": has(
-        "$type"
-    ),
+    "MongoDB tells `int` from `long` by size, and asks items by `$type`; here a field has its own type": has("$type"),
     "MongoDB refuses an empty `$and`, `$or` or `$nor`; here they are all rows, none, and all": has_empty(
         "$and", "$or", "$nor"
     ),
