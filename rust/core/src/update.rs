@@ -13,7 +13,6 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use number::{multiply, sum};
 pub use parse::{OPERATORS, parse};
 
 use crate::filter::Filter;
