@@ -27,6 +27,7 @@ from dataflow.errors import DataFlowError
 from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Ref, Unique, auto, field
 from dataflow.model.register import register_type
 from dataflow.query.progress import LoadProgress
+from dataflow.query.public import PublicTable
 from dataflow.query.result import BulkResult, Outcomes, Records, Reject, Rejects, Rows
 from dataflow.query.stream import AsyncRowStream, RowStream
 from dataflow.query.table import Table
@@ -73,6 +74,7 @@ __all__ = [
     "NodeRegistry",
     "Outcomes",
     "Precision",
+    "PublicTable",
     "ReadNode",
     "Records",
     "Ref",

@@ -8,6 +8,7 @@ mod like;
 mod number;
 mod parse;
 mod regex;
+mod rules;
 
 pub use evaluate::{BatchRows, Row, matches};
 pub(crate) use evaluate::{compare as compare_values, item_matches};
@@ -17,9 +18,10 @@ pub(crate) use json::json_text;
 pub use json::{Items, JsonKey, NumberTest};
 pub use like::{Like, Token};
 pub(crate) use number::compare_numbers;
-pub use parse::parse;
-pub(crate) use parse::{check_depth, parse_checked, parse_item};
+pub(crate) use parse::{check_depth, check_operator, free_operators, parse_checked, parse_item};
+pub use parse::{parse, parse_within};
 pub use regex::{Anchors, Regex};
+pub use rules::{Rules, TRUSTED};
 
 use std::cmp::Ordering;
 

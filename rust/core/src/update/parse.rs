@@ -23,7 +23,7 @@ const FINITE: FloatRules = FloatRules { nan: false, infinity: false };
 /// # Errors
 /// `InvalidUpdate`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, `KeyMismatch`, and every refusal of a value.
 pub fn parse(table: &TableSchema, raw: Raw<'_>, set: &[usize], closed: &[usize], floats: FloatRules) -> Result<Update> {
-    let raw = check_depth(raw, "an update", "updates")?;
+    let raw = check_depth(raw, "an update", "updates", usize::MAX)?;
     let mut parser = Parser { table, closed, floats, steps: Vec::new(), taken: Vec::new() };
     for &column in set {
         parser.taken.push(Place { column, keys: Vec::new() });

@@ -3,7 +3,7 @@
 use super::{Parser, Target, flatten, invalid, list_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::json::json_text;
-use crate::filter::{Filter, Found, MAX_ITEMS};
+use crate::filter::{Filter, Found, MAX_ITEMS, TRUSTED};
 use crate::schema::{ColumnSchema, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 use crate::value::{Raw, Value};
@@ -29,6 +29,7 @@ impl Parser<'_> {
         let mut all = Vec::with_capacity(raws.len());
         for (at, raw) in raws.into_iter().enumerate() {
             self.count(depth)?;
+            self.leaf()?;
             all.push(self.one_of_all(target, raw, depth).map_err(|error| error.within(&format!("[{at}]")))?);
         }
         Ok(flatten(all))
@@ -82,13 +83,14 @@ impl Parser<'_> {
         let table = table_of(self.table, item);
         // Lists and JSON hold no other floats, on any database.
         let floats = FloatRules { nan: false, infinity: false };
-        let mut inner = Parser { table: &table, floats, nodes: self.nodes, items: self.items + 1 };
+        let of = self.of.unwrap_or(target.column);
+        let mut inner = Parser { table: &table, floats, items: self.items + 1, of: Some(of), ..*self };
         let whole = inner.whole(0);
         let met = match is_document {
             true => inner.document(raw, depth + 1),
             false => inner.field(&whole, raw, depth + 1),
         };
-        self.nodes = inner.nodes;
+        (self.nodes, self.leaves) = (inner.nodes, inner.leaves);
         met.map(|filter| target.item(filter))
     }
 
@@ -123,7 +125,7 @@ pub(crate) fn parse_item(table: &TableSchema, item: LogicalType, raw: Raw<'_>, f
     };
     let (is_empty, is_document) = (first.is_none(), first.is_some_and(is_of_documents));
     let table = table_of(table, item);
-    let mut parser = Parser { table: &table, floats, nodes: 0, items: 1 };
+    let mut parser = Parser { table: &table, floats, rules: &TRUSTED, nodes: 0, leaves: 0, items: 1, of: None };
     let whole = parser.whole(0);
     match raw {
         Raw::Null if !whole.is_json => Err(invalid("the items of a list are never None")),
