@@ -61,7 +61,7 @@ class Table(Reading[_T], Aggregating[_T], Writing[_T], Sync[_T]):
         Args:
             fields: Each field with the operators of a filter on it: their names; `True` for all of its type but
                 `$like`, `$ilike` and `$regex`; an empty list for none. Of a JSON field that is named all paths are.
-            aggregate: Whether there are pipelines: of the same fields, 50 expressions and at most `max_rows` rows.
+            aggregate: Whether there are pipelines: of the same fields, 20 expressions and at most `max_rows` rows.
             max_rows: The largest `limit`; a `limit` of None is refused.
             timeout: Seconds that a statement may take with the wait for its connection. It is cancelled at the server.
 

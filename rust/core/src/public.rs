@@ -17,8 +17,10 @@ use crate::value::Raw;
 
 /// Deepest nesting of a filter.
 pub const MAX_DEPTH: usize = 5;
-/// Most conditions of a filter, and most expressions of a pipeline.
+/// Most conditions of a filter.
 pub const MAX_LEAVES: usize = 50;
+/// Most expressions of a pipeline: no text becomes more than some hundred times as long.
+pub const MAX_EXPRESSIONS: usize = 20;
 /// Most values of a list.
 pub const MAX_LIST: usize = 1_000;
 
@@ -65,6 +67,7 @@ impl Public {
         let rules = Rules {
             max_depth: MAX_DEPTH,
             max_leaves: MAX_LEAVES,
+            max_expressions: MAX_EXPRESSIONS,
             max_items: MAX_LIST,
             plain_regex: true,
             operators: Some(operators.into_iter().flatten().collect()),

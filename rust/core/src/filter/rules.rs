@@ -8,6 +8,8 @@ pub struct Rules {
     pub max_depth: usize,
     /// Most conditions.
     pub max_leaves: usize,
+    /// Most expressions of a pipeline.
+    pub max_expressions: usize,
     /// Most values of a list, and keys of a dict.
     pub max_items: usize,
     /// Whether a `$regex` is of few parts, each of which a database reads in a time that is known before.
@@ -17,5 +19,11 @@ pub struct Rules {
 }
 
 /// Those of a caller who may ask anything.
-pub static TRUSTED: Rules =
-    Rules { max_depth: MAX_DEPTH, max_leaves: MAX_NODES, max_items: usize::MAX, plain_regex: false, operators: None };
+pub static TRUSTED: Rules = Rules {
+    max_depth: MAX_DEPTH,
+    max_leaves: MAX_NODES,
+    max_expressions: MAX_NODES,
+    max_items: usize::MAX,
+    plain_regex: false,
+    operators: None,
+};

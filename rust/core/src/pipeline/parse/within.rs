@@ -23,12 +23,12 @@ impl Builder<'_> {
         Cow::Owned(Rules { operators, ..self.rules.clone() })
     }
 
-    /// All expressions together are no more than the conditions of a filter.
+    /// Of all expressions together: texts that are put together can double with each.
     pub(super) fn check_size(&self) -> Result<()> {
-        if self.nodes <= self.rules.max_leaves {
+        if self.nodes <= self.rules.max_expressions {
             return Ok(());
         }
-        let message = format!("a pipeline has at most {} expressions", self.rules.max_leaves);
+        let message = format!("a pipeline has at most {} expressions", self.rules.max_expressions);
         Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 }
