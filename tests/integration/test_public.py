@@ -16,6 +16,7 @@ class Product:
     price: Annotated[Decimal, Precision(10, 2)]
     sold: int = 0
     tags: list[str] = []  # noqa: RUF012
+    sizes: list[int] = []  # noqa: RUF012
     meta: dict[str, Any] | None = None
     margin: Annotated[Decimal, Precision(10, 2)] = Decimal(1)
     supplier: Annotated[str, MaxLength(20)] = "acme"
@@ -29,6 +30,7 @@ FIELDS: dict[str, Any] = {
     "price": True,
     "sold": [],
     "tags": ["$contains", "$elemMatch", "$all", "$in"],
+    "sizes": ["$all", "$gt"],
     "meta": ["$eq", "$gt"],
 }
 HIDDEN = ("margin", "supplier", "notes", "deleted_at")
@@ -186,6 +188,7 @@ def test_no_hint_spells_a_hidden_field(public: PublicTable[Any], slip: str) -> N
         ({"tags": {"$size": 1}}, "filter.tags.$size"),
         ({"tags": {"$elemMatch": {"$regex": "a"}}}, "filter.tags.$elemMatch.$regex"),
         ({"meta.n": {"$lt": 1}}, "filter.meta.n.$lt"),
+        ({"sizes": {"$all": [{"$elemMatch": {"$gt": 1}}]}}, "filter.sizes.$all[0].$elemMatch"),
         ({"meta": {"$contains": {"n": 1}}}, "filter.meta.$contains"),
         ({"$expr": {"$gt": ["$id", "$sold"]}}, "filter.$expr.$gt[1]"),
         ({"$expr": {"$eq": [1, "$sold"]}}, "filter.$expr.$eq[1]"),

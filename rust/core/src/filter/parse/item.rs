@@ -39,7 +39,9 @@ impl Parser<'_> {
         if let Raw::Map(entries) = raw {
             return match <[_; 1]>::try_from(entries) {
                 Ok([(name, raw)]) if name == "$elemMatch" => {
-                    self.element(target, raw, depth + 1).map_err(|error| error.within("$elemMatch"))
+                    let allowed = self.check_allowed(target.column, "$elemMatch");
+                    let found = allowed.and_then(|()| self.element(target, raw, depth + 1));
+                    found.map_err(|error| error.within("$elemMatch"))
                 }
                 Ok(entries) => self.has(target, Raw::Map(entries.into())),
                 Err(entries) => self.has(target, Raw::Map(entries)),
