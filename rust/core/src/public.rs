@@ -142,7 +142,10 @@ pub fn veiled(error: Error) -> Error {
         | Kind::TransactionAborted
         | Kind::TransactionState => error,
         kind => {
-            let veiled = Error::new(kind, "the query failed").hint("the same without `public` tells why");
+            let mut veiled = Error::new(kind, "the query failed").hint("the same without `public` tells why");
+            if let Some(sqlstate) = &error.detail().sqlstate {
+                veiled = veiled.sqlstate(sqlstate);
+            }
             match error.detail().outcome {
                 Some(outcome) => veiled.outcome(outcome),
                 None => veiled,
