@@ -1,12 +1,13 @@
 """Operands of update operators at their edges: what is no number, long texts, paths."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from math import inf, isnan, nan
 from typing import Annotated, Any
 
 import pytest
 
-from dataflow import DataFlow, MaxLength, Table, errors
+from dataflow import DataFlow, MaxLength, Precision, Table, errors
 from tests.integration.fresh import fresh
 
 
@@ -150,3 +151,23 @@ def test_a_list_takes_no_none(db: DataFlow) -> None:
     with pytest.raises(errors.NullValueError) as caught:
         one(stored(db), {"$push": {"tags": None}})
     assert caught.value.hint == "leave the item out"
+
+
+class Stock:
+    id: int
+    qty: int = 2**63 - 1
+    cost: Annotated[Decimal, Precision(6, 2)] = Decimal("9999.99")
+    price: int = 1
+
+
+@pytest.mark.parametrize("way", [one, many, told, upsert])
+@pytest.mark.parametrize("field", ["qty", "cost"])
+def test_of_several_sums_the_one_beyond_is_named(db: DataFlow, way: Way, field: str) -> None:
+    table = fresh(db, Stock)
+    table.create(id=1, **{"qty": 1, "cost": 1, field: getattr(Stock, field)})
+    before = table.read(1)
+    with pytest.raises(errors.OutOfRangeError) as caught:
+        way(table, {"$inc": {"qty": 1, "cost": 1}, "$max": {"price": 5}})
+    assert f"updates.$inc.{field}" in f"{caught.value.path} {caught.value.hint}"
+    assert "price" not in f"{caught.value.path} {caught.value.hint}"
+    assert table.read(1) == before
