@@ -27,6 +27,7 @@ from dataflow.errors import DataFlowError
 from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Ref, Unique, auto, field
 from dataflow.model.register import register_type
 from dataflow.query.progress import LoadProgress
+from dataflow.query.public import PublicTable
 from dataflow.query.result import BulkResult, Outcomes, Records, Reject, Rejects, Rows
 from dataflow.query.selection import Query
 from dataflow.query.stream import AsyncRowStream, RowStream
@@ -74,6 +75,7 @@ __all__ = [
     "NodeRegistry",
     "Outcomes",
     "Precision",
+    "PublicTable",
     "Query",
     "ReadNode",
     "Records",

@@ -281,6 +281,15 @@ class Table:
     def aggregate(
         self, pipeline: Sequence[Mapping[str, Any]], include_deleted: bool, caller: _Caller
     ) -> Operation[Batch]: ...
+    def public(
+        self, fields: Sequence[tuple[str, Sequence[str] | None]], pipelines: bool, max_rows: int, timeout_s: float
+    ) -> Table:
+        """The table to callers who are not trusted: fields with their operators, None for all but patterns."""
+
+    @property
+    def shows_key(self) -> bool:
+        """Whether rows are found by their key."""
+
     def buffer(
         self,
         convert: Callable[[int, object], dict[str, object] | tuple[object, bool]],

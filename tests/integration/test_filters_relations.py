@@ -220,3 +220,13 @@ def test_the_table_of_other_rows_is_made_first(database: Database) -> None:
     with DataFlow(database.url) as db:
         shelves = library(db)
         assert ids(shelves.authors, {"books": {"$some": {"reviews": {"$some": {}}}}}) == []
+
+
+@pytest.mark.parametrize("filter", [{"author.name": "Ada"}, {"reviews": {"$some": {}}}, {"reviews": {"$none": {}}}])
+def test_other_rows_are_not_public(shelves: Library, filter: dict[str, Any]) -> None:
+    assert shelves.books.count(filter) < len(BOOKS)
+    public = shelves.books.public({"title": True, "author_id": True})
+    with pytest.raises(errors.UnknownFieldError) as caught:
+        public.list(filter)
+    assert "Ada" not in str(caught.value)
+    assert "name" not in (caught.value.hint or "")

@@ -25,15 +25,18 @@ Written by `UPDATE_GOLDEN=1 pytest tests/integration/test_update_operators.py`. 
 `update`, `bulk_update` with and without `return_rows`, and as a node, with the same rows after it; random updates of
 all operators are compared with a reading of the rules in plain Python (`tests/property/test_updates.py`).
 
-- Values alone are `$set`; beside operators they go into `$set`. Two operators on one place are refused.
+- Values alone, and paths with them, are `$set`; beside operators they go into `$set`. Two operators on one place are
+  refused.
 - Null, a key that is not there and JSON's null are the same: `$inc`, `$min`, `$max` and `$set` give the value, `$mul`
   gives 0, `$bit` begins with 0, `$push` and `$addToSet` make a list, `$pull`, `$pullAll` and `$pop` leave it.
 - Arithmetic is exact or refused: a result that the field does not hold is `OutOfRangeError`, one with more places
   than the field's scale `TooManyDigitsError`; nothing is rounded. In JSON ints have 64 bits, other numbers are floats.
+  No operand of arithmetic is NaN or infinite; `$min` and `$max` take what the column keeps, and NaN is the largest.
 - `$unset` writes null, which the field must take; of a path it takes the key away.
 - A path leads through objects only, and makes those that are not there. `$min`, `$max` and `$sort` order JSON as
   MongoDB does: null, numbers, texts, objects, lists, False, True.
-- `$push` takes `$each`, then `$position`, then `$sort`, then `$slice`. `$pull` takes a value, operators for an item, or
+- `$push` takes `$each`, then `$position`, then `$sort`, which is 1, -1 or of objects a dict of paths with these, then
+  `$slice`. `$pull` takes a value, operators for an item, or
   for items that are objects a filter on them.
 - `$currentDate` is the one time of the write, in a datetime with a zone or a date (in UTC).
 - Keys, and the fields that DataFlow keeps, take no operator; a dataclass or pydantic document is written whole.

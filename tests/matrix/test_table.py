@@ -10,8 +10,9 @@ from tests.matrix.concerns import CONCERNS
 from tests.matrix.operations import OPERATIONS, ROWS
 from tests.matrix.table import FAILED, GOLDEN, KINDS, MISSING, PASSED, Results
 
-# Rows of another form, or that come in another way: tests/integration/test_pipelines.py and test_row_streams.py.
-APART = {"aggregate", "stream"}
+# Rows of another form, or that come in another way, and what reads for others: tests/integration/test_pipelines.py,
+# test_row_streams.py and test_public.py.
+APART = {"aggregate", "public", "stream"}
 
 
 def public_operations(cls: type[Any]) -> set[str]:

@@ -88,7 +88,7 @@ class Updates(Maker):
             if pick([True, False]):
                 push[self.used(name)] = pick(choices)
         if in_json and "$sort" in push and pick([True, False]):
-            push["$sort"] = {key: pick([1, -1]) for key in self.random.sample(KEYS, 2)}
+            push["$sort"] = {path: pick([1, -1]) for path in (self.path(), self.path())}
         self.used("$each")
         return pick([push, push, self.alone(values)])
 

@@ -48,6 +48,13 @@ def text_of(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def member(item: Any, path: str) -> Any:
+    """What lies behind a path; None where nothing does."""
+    for key in path.split("."):
+        item = item.get(key) if isinstance(item, dict) else None
+    return item
+
+
 class Oracle:
     """The rules; a test plants a fault by overriding one. `kinds`: the type of each field, by its name in `KINDS`."""
 
@@ -174,9 +181,8 @@ class Oracle:
     def sorted(self, items: list[Any], sort: Any, *, json: bool) -> list[Any]:
         if isinstance(sort, int):
             return sorted(items, key=self.rank if json else ordered, reverse=sort < 0)
-        for key, direction in reversed(sort.items()):
-            member: Callable[[Any], Any] = lambda item, key=key: item.get(key) if isinstance(item, dict) else None  # noqa: E731
-            items = sorted(items, key=lambda item, member=member: self.rank(member(item)), reverse=direction < 0)
+        for path, direction in reversed(sort.items()):
+            items = sorted(items, key=lambda item, path=path: self.rank(member(item, path)), reverse=direction < 0)
         return items
 
     def meets(self, item: Any, condition: Any, equal: Callable[[Any, Any], bool]) -> bool:

@@ -54,7 +54,7 @@ pub fn binding(plan: &ReadPlan, tenant: Option<&TenantId>, direction: Direction)
     let table = &plan.table;
     let mut text = Hashed(Sha256::new());
     let distinct = plan.distinct.then_some(&plan.columns);
-    let parts = (&table.model, table.fingerprint(), direction, &plan.order, distinct, plan.include_deleted);
+    let parts = (&table.model, table.fingerprint(), direction, &plan.order, distinct, plan.include_deleted, &plan.view);
     let written = write!(text, "{parts:?} {:?} {filter:?}", tenant.map(TenantId::as_str));
     written.map_err(|_| Error::internal("a digest that cannot be written"))?;
     Ok(text.0.finalize().into())

@@ -45,8 +45,8 @@ pub use function::Functions;
 pub use mysql::Mysql;
 pub use postgres::Postgres;
 pub use sqlite::{
-    ARITHMETIC_FUNCTION, HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, Sqlite, calculation,
-    decode_decimal, encode_decimal,
+    HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, Sqlite, calculation, decode_decimal,
+    encode_decimal,
 };
 pub use staged::StagedPut;
 pub use statement::{Param, ParamValue, Returned, Statement, TOTAL};

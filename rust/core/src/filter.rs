@@ -9,6 +9,7 @@ mod like;
 mod number;
 mod parse;
 mod regex;
+mod rules;
 
 pub use evaluate::{BatchRows, Row, matches};
 pub(crate) use evaluate::{compare as compare_values, item_matches};
@@ -19,9 +20,10 @@ pub use json::{Items, JsonKey, NumberTest};
 pub use kind::JsonKind;
 pub use like::{Like, Token};
 pub(crate) use number::compare_numbers;
-pub(crate) use parse::{check_depth, parse_checked, parse_item};
-pub use parse::{parse, parse_related};
+pub(crate) use parse::{check_depth, check_operator, free_operators, parse_checked, parse_item};
+pub use parse::{parse, parse_within};
 pub use regex::{Anchors, Regex};
+pub use rules::{Rules, TRUSTED};
 
 use std::cmp::Ordering;
 use std::sync::Arc;

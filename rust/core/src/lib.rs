@@ -13,6 +13,7 @@ pub mod merge;
 pub mod outcomes;
 pub mod pipeline;
 pub mod plan;
+pub mod public;
 pub mod reject;
 pub mod retry;
 pub mod schema;

@@ -9,7 +9,7 @@ mod parse;
 
 pub use expression::{Expression, Function, Node, Part};
 pub use level::{Cell, Column, Level, Output};
-pub use parse::parse;
+pub use parse::{parse, parse_within};
 
 /// Most stages of a pipeline.
 pub const MAX_STAGES: usize = 50;

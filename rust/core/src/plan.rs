@@ -4,7 +4,7 @@ mod read;
 mod scope;
 mod seek;
 
-pub use read::{Order, ReadPlan, parse_distinct_order, parse_fields, parse_order};
+pub use read::{Order, ReadPlan, parse_distinct_order, parse_fields, parse_names, parse_order};
 pub use scope::{Scope, ScopedPlan, TenantId};
 pub use seek::{Seek, reversed};
 

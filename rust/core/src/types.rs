@@ -25,7 +25,7 @@ pub(crate) use json::parse as parse_json;
 pub use json::{canonical_json, read_json, read_jsonb};
 #[cfg(test)]
 pub(crate) use list::tests::lists;
-pub use list::{check_item, null_item, read_item, read_list, render_item, render_list, render_uuid};
+pub use list::{accept_item, check_item, null_item, read_item, read_list, render_item, render_list, render_uuid};
 pub use temporal::check_time;
 pub(crate) use temporal::long_duration;
 

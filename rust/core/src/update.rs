@@ -13,7 +13,6 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
-pub use number::{multiply, sum};
 pub use parse::{OPERATORS, parse};
 
 use crate::filter::Filter;
@@ -80,8 +79,8 @@ pub struct Push {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sort {
-    /// Of items that are objects: the keys by which they are sorted. None: by the items themselves.
-    pub by: Vec<(String, bool)>,
+    /// Of items that are objects: the paths by which they are sorted. None: by the items themselves.
+    pub by: Vec<(Vec<String>, bool)>,
     /// Of the items themselves.
     pub descending: bool,
 }

@@ -1,9 +1,11 @@
 //! Who asks: what every operation is told beside its plan.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use dataflow_core::event::Labels;
 use dataflow_core::plan::{Scope, TenantId};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::session::Limits;
@@ -19,6 +21,8 @@ pub struct Context {
     pub now_us: Option<i64>,
     /// The workflow's run and node that ask, for events and comments.
     pub labels: Option<Arc<Labels>>,
+    /// How long a statement may take, with the wait for its connection.
+    pub timeout: Option<Duration>,
 }
 
 impl Context {
@@ -34,9 +38,15 @@ impl Context {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        match &self.transaction {
+        self.bounded(match &self.transaction {
             Some(transaction) => transaction.limits(self.cancel.clone()),
             None => Limits { cancel: self.cancel.clone(), deadline: None },
-        }
+        })
+    }
+
+    /// The limits with that of a statement which begins now.
+    pub(crate) fn bounded(&self, limits: Limits) -> Limits {
+        let own = self.timeout.map(|timeout| Instant::now() + timeout);
+        Limits { deadline: limits.deadline.into_iter().chain(own).min(), ..limits }
     }
 }

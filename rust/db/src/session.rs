@@ -34,7 +34,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// Resolves when the operation must end, with why.
-    async fn reached(&self) -> Error {
+    pub async fn reached(&self) -> Error {
         let expired = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -61,7 +61,7 @@ fn cancelled() -> Error {
 }
 
 fn expiry() -> Error {
-    Error::new(ErrorKind::StatementTimeout, "the transaction ran longer than its timeout")
+    Error::new(ErrorKind::StatementTimeout, "the statement, or its transaction, ran longer than its timeout")
 }
 
 /// What an exchange does to the data, which decides what its loss means.

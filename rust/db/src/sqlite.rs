@@ -4,7 +4,6 @@
 //! [`handle`] (the connection), [`statement`] (a prepared statement), [`function`] and [`calculation`] (what SQL may
 //! call) only.
 
-mod arithmetic;
 mod bind;
 mod calculation;
 mod connector;

@@ -78,10 +78,10 @@ struct Flow {
 }
 
 impl Flow {
-    async fn next(&mut self, cancel: &CancellationToken) -> Result<RecordBatch> {
+    async fn next(&mut self, limits: &Limits) -> Result<RecordBatch> {
         let rows = tokio::select! {
             biased;
-            () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "the operation was cancelled")),
+            why = limits.reached() => return Err(why),
             rows = self.chunks.recv() => rows,
         };
         let rows = match (rows, self.exchange.take()) {
@@ -232,7 +232,7 @@ impl StreamPlan {
         let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let name = dialect.quote(&format!("dataflow_{digest}_{}", transaction.next_number()));
         let label = Label::new(&scoped, self.database.events());
-        let limits = transaction.limits(context.cancel.clone());
+        let limits = context.bounded(transaction.limits(context.cancel.clone()));
         let mut held = transaction.hold(&limits).await?;
         if own {
             // All rows will be read, not only the first.
@@ -255,7 +255,7 @@ impl Open {
             Source::Cursor(cursor) => {
                 let Cursor { name, query, label } = cursor.as_ref();
                 let transaction = transaction.ok_or_else(|| Error::internal("a cursor outside a transaction"))?;
-                let limits = transaction.limits(context.cancel.clone());
+                let limits = context.bounded(transaction.limits(context.cancel.clone()));
                 let mut held = transaction.hold(&limits).await?;
                 let fetch = query.fetch(name, self.chunk_rows as u64);
                 let reply = run(held.session()?, &fetch, Effect::Nothing, &limits, label).await;
@@ -265,7 +265,7 @@ impl Open {
                 prove_tenant(reply?.rows, query.tenant.as_ref())
             }
             Source::Flow(flow) => {
-                let rows = flow.next(&context.cancel).await?;
+                let rows = flow.next(&context.limits()).await?;
                 read.database.prove_order(&read.plan, &rows, context).await?;
                 Ok(rows)
             }

@@ -40,7 +40,7 @@ impl Caller {
 
     pub fn context(self, cancel: CancellationToken) -> Context {
         let Caller { transaction, tenant, now_us, labels } = self;
-        Context { transaction, tenant, cancel, now_us, labels }
+        Context { transaction, tenant, cancel, now_us, labels, timeout: None }
     }
 }
 

@@ -19,6 +19,7 @@ mod operation;
 mod options;
 mod outcomes;
 mod page;
+mod public;
 mod ranges;
 mod raw;
 mod reject;

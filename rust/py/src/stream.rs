@@ -16,6 +16,7 @@ use crate::arrow::schema_capsule;
 use crate::error::to_py;
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
+use crate::public::Audience;
 use crate::runtime::{Owned, process};
 
 #[pyclass(frozen, name = "RowStream", module = "dataflow._core")]
@@ -24,12 +25,13 @@ pub struct PyRowStream {
     context: Context,
     model: Arc<Model>,
     schema: SchemaRef,
+    audience: Audience,
 }
 
 impl PyRowStream {
-    pub fn new(read: StreamPlan, model: Arc<Model>) -> Self {
+    pub fn new(read: StreamPlan, model: Arc<Model>, audience: Audience) -> Self {
         let (context, schema) = (read.context.clone(), Stream::schema(&read.plan));
-        PyRowStream { stream: Owned::new(Arc::new(Mutex::new(Stream::new(read)))), context, model, schema }
+        PyRowStream { stream: Owned::new(Arc::new(Mutex::new(Stream::new(read)))), context, model, schema, audience }
     }
 
     fn within(&self, cancel: CancellationToken) -> Context {
@@ -42,10 +44,12 @@ impl PyRowStream {
     /// The next chunk; None at the end.
     fn next(&self, py: Python<'_>) -> PyResult<PyOperation> {
         let (stream, model) = (Arc::clone(&self.stream), Arc::clone(&self.model));
+        let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
             let context = self.within(cancel);
             Box::pin(async move {
-                let rows = stream.try_lock().map_err(|_| taken())?.next(context).await?;
+                let rows = stream.try_lock().map_err(|_| taken())?.next(context).await;
+                let rows = rows.map_err(|error| audience.told(error))?;
                 Ok(rows.map_or(Output::Nothing, |rows| Output::Batch(rows, model)))
             })
         })
@@ -70,7 +74,11 @@ impl PyRowStream {
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let field = Arc::new(Field::new_struct("", self.schema.fields().clone(), false));
-        let chunks = Chunks { stream: Owned::new(Arc::clone(&self.stream)), context: self.context.clone() };
+        let chunks = Chunks {
+            stream: Owned::new(Arc::clone(&self.stream)),
+            context: self.context.clone(),
+            audience: self.audience.clone(),
+        };
         Ok(to_stream_pycapsule(py, Box::new(ArrayIterator::new(chunks, field)), requested_schema)?)
     }
 
@@ -83,6 +91,7 @@ impl PyRowStream {
 struct Chunks {
     stream: Owned<Arc<Mutex<Stream>>>,
     context: Context,
+    audience: Audience,
 }
 
 impl Chunks {
@@ -94,7 +103,7 @@ impl Chunks {
             Box::pin(async move { stream.try_lock().map_err(|_| taken())?.next(context).await });
         match process.wait(py, next, &cancel) {
             (_, Some(signal)) => Err(signal),
-            (rows, None) => rows.map_err(|error| to_py(py, &error)),
+            (rows, None) => rows.map_err(|error| to_py(py, &self.audience.told(error))),
         }
     }
 }

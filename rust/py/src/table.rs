@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dataflow_core::batch::Reading;
-use dataflow_core::filter::{Filter, parse_related};
+use dataflow_core::filter::{Filter, TRUSTED, parse_within};
 use dataflow_core::ledger::EntryKey;
-use dataflow_core::pipeline;
 use dataflow_core::plan::{ReadPlan, Selection, parse_fields, parse_order};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
 use dataflow_db::{Begin, Context, Database, LoadPiece, StreamPlan, Table, Transaction, Within, Write};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use crate::load::{PyLoad, SharedLoad};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::page;
+use crate::public::Audience;
 use crate::ranges::{Cut, PyRanges};
 use crate::raw;
 use crate::reject::{ToleranceTuple, read_tolerance};
@@ -42,19 +44,20 @@ pub struct PyTable {
     database: Owned<Arc<Database>>,
     table: Arc<Table>,
     model: Arc<Model>,
+    audience: Audience,
 }
 
 impl PyTable {
     pub fn new(database: Arc<Database>, model: Model) -> Self {
         let table = Arc::new(Table::new(Arc::clone(&model.schema)));
         database.add_model(&table);
-        PyTable { database: Owned::new(database), table, model: Arc::new(model) }
+        PyTable { database: Owned::new(database), table, model: Arc::new(model), audience: Audience::default() }
     }
 
     /// A table of our own.
     pub fn of(database: Arc<Database>, table: Arc<Table>) -> Self {
         let model = Arc::new(Model::plain(Arc::clone(&table.schema)));
-        PyTable { database: Owned::new(database), table, model }
+        PyTable { database: Owned::new(database), table, model, audience: Audience::default() }
     }
 
     fn schema(&self) -> &Arc<TableSchema> {
@@ -68,12 +71,17 @@ impl PyTable {
     fn filter(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
         match filter {
             None => Ok(Filter::And(Vec::new())),
-            Some(filter) => self.parsed(filter)?.or_raise(py),
+            Some(filter) => {
+                let models = self.database.models();
+                let parsed = self.audience.filter(self.schema(), &models, raw::read(filter)?, self.database.floats());
+                parsed.or_raise(py)
+            }
         }
     }
 
     fn parsed(&self, filter: &Bound<'_, PyAny>) -> PyResult<Result<Filter>> {
-        Ok(parse_related(self.schema(), &self.database.models(), raw::read(filter)?, self.database.floats()))
+        let (models, floats) = (self.database.models(), self.database.floats());
+        Ok(parse_within(self.schema(), Some(&models), raw::read(filter)?, floats, &TRUSTED))
     }
 
     /// The filter of a change, which names some rows unless `all_rows` says that every one is meant; the caller calls it
@@ -145,6 +153,7 @@ impl PyTable {
         tolerance: Option<ToleranceTuple>,
         caller: Caller,
     ) -> PyResult<PyOperation> {
+        self.audience.check_writes().or_raise(py)?;
         let tolerance = read_tolerance(py, tolerance)?;
         let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
         let load = load_id.map(|key| match input.as_ref().and_then(|input| input.load.clone()) {
@@ -360,6 +369,7 @@ impl PyTable {
         include_deleted: bool,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
+        let fields = self.audience.fields(&order_by, fields).or_raise(py)?;
         let plan = ReadPlan {
             columns: fields.map(|names| parse_fields(self.schema(), &names)).transpose().or_raise(py)?,
             order: parse_order(self.schema(), &order_by).or_raise(py)?,
@@ -368,11 +378,14 @@ impl PyTable {
             include_deleted,
             ..self.selected(py, filter)?
         };
+        let plan = self.audience.plan(plan).or_raise(py)?;
         let caller = Caller::read(py, caller)?;
         let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
+            let context = audience.within(caller.context(cancel));
             Box::pin(async move {
-                let batch = database.read(&table, plan, &caller.context(cancel)).await?;
+                let batch = database.read(&table, plan, &context).await.map_err(|error| audience.told(error))?;
                 Ok(Output::Batch(batch, model))
             })
         })
@@ -395,14 +408,19 @@ impl PyTable {
         total: &str,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
+        self.audience.check_limit(limit).or_raise(py)?;
+        let fields = self.audience.fields(&order_by, fields).or_raise(py)?;
         let selected = ReadPlan { limit, offset, distinct, include_deleted, ..self.selected(py, filter)? };
-        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
+        let plan = page::plan(self.audience.plan(selected).or_raise(py)?, &order_by, fields.as_deref()).or_raise(py)?;
         let options = page::options(place, total)?;
         let caller = Caller::read(py, caller)?;
         let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
+            let context = audience.within(caller.context(cancel));
             Box::pin(async move {
-                let page = database.page(&table, plan, options, &caller.context(cancel)).await?;
+                let page = database.page(&table, plan, options, &context).await;
+                let page = page.map_err(|error| audience.told(error))?;
                 Ok(Output::Page(Box::new(page), model))
             })
         })
@@ -419,11 +437,13 @@ impl PyTable {
         include_deleted: bool,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyRowStream> {
+        let fields = self.audience.fields(&order_by, fields).or_raise(py)?;
         let selected = ReadPlan { include_deleted, ..self.selected(py, filter)? };
-        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
-        let context = Caller::read(py, caller)?.context(CancellationToken::new());
+        let plan = page::plan(self.audience.plan(selected).or_raise(py)?, &order_by, fields.as_deref()).or_raise(py)?;
+        let context = self.audience.within(Caller::read(py, caller)?.context(CancellationToken::new()));
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
-        Ok(PyRowStream::new(StreamPlan { database, table, plan, context }, Arc::clone(&self.model)))
+        let read = StreamPlan { database, table, plan, context };
+        Ok(PyRowStream::new(read, Arc::clone(&self.model), self.audience.clone()))
     }
 
     fn count(
@@ -433,13 +453,16 @@ impl PyTable {
         include_deleted: bool,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
+        self.audience.check_deleted(include_deleted).or_raise(py)?;
         let filter = self.filter(py, filter)?;
         let caller = Caller::read(py, caller)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
+            let context = audience.within(caller.context(cancel));
             Box::pin(async move {
-                let count = database.count(&table, filter, include_deleted, &caller.context(cancel)).await?;
-                Ok(Output::Count(count))
+                let count = database.count(&table, filter, include_deleted, &context).await;
+                Ok(Output::Count(count.map_err(|error| audience.told(error))?))
             })
         })
         .map(PyOperation::brief)
@@ -452,18 +475,45 @@ impl PyTable {
         include_deleted: bool,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let pipeline = pipeline::parse(self.schema(), raw::read(pipeline)?, self.database.floats()).or_raise(py)?;
+        self.audience.check_deleted(include_deleted).or_raise(py)?;
+        let floats = self.database.floats();
+        let pipeline = self.audience.pipeline(self.schema(), raw::read(pipeline)?, floats).or_raise(py)?;
         let model = Arc::new(self.model.of_columns(py, pipeline.columns()));
         let caller = Caller::read(py, caller)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
+            let context = audience.within(caller.context(cancel));
             Box::pin(async move {
-                let context = caller.context(cancel);
-                let batch = database.aggregate(&table, pipeline, include_deleted, &context).await?;
+                let batch = database.aggregate(&table, pipeline, include_deleted, &context).await;
+                let batch = batch.map_err(|error| audience.told(error))?;
+                audience.check_rows(batch.num_rows())?;
                 Ok(Output::Batch(batch, model))
             })
         })
         .map(PyOperation::brief)
+    }
+
+    /// The table to callers who are not trusted.
+    fn public(
+        &self,
+        py: Python<'_>,
+        fields: Vec<(String, Option<Vec<String>>)>,
+        pipelines: bool,
+        max_rows: u64,
+        timeout_s: f64,
+    ) -> PyResult<Self> {
+        let timeout =
+            Duration::try_from_secs_f64(timeout_s).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let audience = Audience::public(self.schema(), &fields, pipelines, max_rows, timeout).or_raise(py)?;
+        let (table, model) = (Arc::clone(&self.table), Arc::clone(&self.model));
+        Ok(PyTable { database: Owned::new(Arc::clone(&self.database)), table, model, audience })
+    }
+
+    /// Whether rows are found by their key.
+    #[getter]
+    fn shows_key(&self) -> bool {
+        self.audience.shows(&self.schema().key)
     }
 
     /// `convert` makes a dict, or data with an Arrow capsule, of an item that is no dict; `defaults` says whether

@@ -57,7 +57,12 @@ fn read(
         key.cast::<PyString>().is_ok_and(|key| key.to_cow().is_ok_and(|key| key.starts_with('$')))
     };
     if !updates.keys().iter().any(|key| is_operator(&key)) {
-        return Ok((read_values(model, updates, reading, "updates")?, Update::default(), None));
+        if !updates.keys().iter().any(|key| is_path(model, &key)) {
+            return Ok((read_values(model, updates, reading, "updates")?, Update::default(), None));
+        }
+        let values = PyDict::new(py);
+        values.set_item("$set", updates)?;
+        return read(model, &values, reading, given, inserts);
     }
     let (set, mut entries, mut on_insert) = (PyDict::new(py), Vec::with_capacity(updates.len()), None);
     for (key, operand) in updates.iter() {
@@ -83,12 +88,19 @@ fn read(
     };
     let set: Vec<usize> = columns.clone().filter(is_set).collect();
     let closed: Vec<usize> = columns.filter(|&at| model.encoders[at].is_some()).collect();
-    let update = parse(&model.schema, Raw::Map(entries), &set, &closed).or_raise(py)?;
+    let update = parse(&model.schema, Raw::Map(entries), &set, &closed, reading.floats).or_raise(py)?;
     if let Some(row) = &on_insert {
         let set: Vec<usize> = (0..model.schema.columns.len()).filter(|&at| values.is_given(at, 0)).collect();
         apart(model, Some(row), &set, "updates.$setOnInsert").or_raise(py)?;
     }
     Ok((values, update, on_insert))
+}
+
+/// Whether it is a field's name with keys behind it.
+fn is_path(model: &Model, key: &Bound<'_, PyAny>) -> bool {
+    let Ok(name) = key.str().map(|name| name.to_string()) else { return false };
+    let is_field = |name: &str| model.schema.columns.iter().any(|column| column.name == name);
+    !is_field(&name) && name.match_indices('.').any(|(at, _)| is_field(&name[..at]))
 }
 
 /// Takes the fields of the model into `set`, and gives back the others: paths into documents, and mistakes.

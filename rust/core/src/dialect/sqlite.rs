@@ -24,19 +24,17 @@ pub const NUMBER_FUNCTION: &str = "dataflow_json_number";
 /// Our own SQL function `dataflow_has_any(items, list)` on lists in JSON; a subquery on `json_each` may not stand in a
 /// check, and reads numbers as floats.
 pub const HAS_ANY_FUNCTION: &str = "dataflow_has_any";
-/// Our own SQL function `dataflow_arithmetic(sign, number, operand, digits)`: a sum of two ints becomes a float where it
-/// is too large, and decimals are bytes. The last argument is how many digits a decimal has, and 0 for an int.
-pub const ARITHMETIC_FUNCTION: &str = "dataflow_arithmetic";
 
 #[derive(Clone, Debug)]
 pub struct Sqlite;
 
-fn arithmetic(sign: char, ty: &LogicalType, column: &str, operand: &str) -> String {
-    let digits = match ty {
-        LogicalType::Decimal { precision, .. } => *precision,
-        _ => 0,
-    };
-    format!("{ARITHMETIC_FUNCTION}('{sign}', {column}, {operand}, {digits})")
+/// A number that a column of the type holds.
+fn calculated(function: &str, ty: &LogicalType, column: &str, operand: &str) -> String {
+    let result = format!("{function}(coalesce({column}, {}), {operand})", calculation::zero(ty));
+    match ty {
+        LogicalType::Decimal { precision, .. } => format!("{}({result}, {precision})", calculation::FIT),
+        _ => result,
+    }
 }
 
 impl Dialect for Sqlite {
@@ -176,11 +174,11 @@ impl Dialect for Sqlite {
     }
 
     fn plus(&self, ty: &LogicalType, column: &str, amount: &str) -> String {
-        arithmetic('+', ty, column, amount)
+        calculated(calculation::ADD, ty, column, amount)
     }
 
     fn times(&self, ty: &LogicalType, column: &str, factor: &str) -> String {
-        arithmetic('*', ty, column, factor)
+        calculated(calculation::MULTIPLY, ty, column, factor)
     }
 
     /// As text: SQLite's functions on JSON read large numbers as floats.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tests::dialects;
 use super::{Param, ParamValue, Statement, condition_text};
 use crate::error::ErrorKind;
-use crate::filter::{Filter, parse_related};
+use crate::filter::{Filter, TRUSTED, parse_within};
 use crate::plan::{Plan, Scope, ScopedPlan, Selection, TenantId};
 use crate::schema::tests::product;
 use crate::schema::{Models, OnDelete, Reference, Role, TableSchema};
@@ -28,7 +28,7 @@ fn filter(text: &str) -> (Arc<TableSchema>, Filter) {
     models.insert(Arc::new(maker));
     models.insert(Arc::clone(&product));
     let floats = FloatRules { nan: false, infinity: false };
-    let filter = parse_related(&product, &models, parse_json(text).unwrap(), floats).unwrap();
+    let filter = parse_within(&product, Some(&models), parse_json(text).unwrap(), floats, &TRUSTED).unwrap();
     (product, filter)
 }
 

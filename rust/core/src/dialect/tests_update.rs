@@ -10,10 +10,11 @@ use crate::filter::Filter;
 use crate::plan::{Assignment, Plan, Scope, ScopedPlan, Selection};
 use crate::schema::tests::product;
 use crate::schema::{ColumnSchema, Role, TableSchema};
-use crate::types::{LogicalType, parse_json};
+use crate::types::{FloatRules, LogicalType, parse_json};
 use crate::update::{Change, End, parse};
 
 const GOLDEN: &str = include_str!("updates.golden");
+const FLOATS: FloatRules = FloatRules { nan: true, infinity: true };
 const NOW: i64 = 1_700_000_000_000_000;
 const UPDATES: &str = r#"
 {"$unset":{"price":true}}
@@ -68,7 +69,7 @@ fn every_operator_of_a_statement_is_written_in_each_dialect() {
     let table = shop();
     let mut found = String::new();
     for line in UPDATES.trim().lines() {
-        let update = parse(&table, parse_json(line).unwrap(), &[], &[]).unwrap();
+        let update = parse(&table, parse_json(line).unwrap(), &[], &[], FLOATS).unwrap();
         let _ = writeln!(found, "{line}");
         for dialect in dialects() {
             let assigned = update.assignments(&table, NOW).unwrap().unwrap();
@@ -87,7 +88,7 @@ fn every_operator_of_a_statement_is_written_in_each_dialect() {
 fn what_no_statement_says_is_decided_in_memory() {
     let table = shop();
     for line in IN_MEMORY {
-        let update = parse(&table, parse_json(line).unwrap(), &[], &[]).unwrap();
+        let update = parse(&table, parse_json(line).unwrap(), &[], &[], FLOATS).unwrap();
         assert_eq!(update.assignments(&table, NOW).unwrap(), None, "{line}");
     }
 }

@@ -1,5 +1,6 @@
 //! `{"price": {"$lt": 10}, "$or": […]}` -> [`Filter`]. Errors carry the path `filter.price.$lt`.
 
+mod allowed;
 mod arithmetic;
 mod expression;
 mod item;
@@ -18,8 +19,11 @@ use std::borrow::Cow;
 
 pub(crate) use self::item::parse_item;
 use self::operator::{Kind, unknown_logic};
+pub(crate) use self::operator::{check_operator, free_operators};
 pub(crate) use self::size::check as check_depth;
-use super::{Comparison, Filter, Found, JsonKey, Like, MAX_DEPTH, MAX_LIST, MAX_NODES, MAX_PARAMETERS, Pattern, Regex};
+use super::{
+    Comparison, Filter, Found, JsonKey, Like, MAX_LIST, MAX_NODES, MAX_PARAMETERS, Pattern, Regex, Rules, TRUSTED,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Models, TableSchema};
 use crate::types::{FloatRules, LogicalType};
@@ -30,33 +34,43 @@ use crate::value::{Raw, Value};
 /// # Errors
 /// `InvalidFilter`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, and every refusal of a value.
 pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
-    parse_related(table, &Models::default(), raw, floats)
+    parse_within(table, None, raw, floats, &TRUSTED)
 }
 
-/// As [`parse`], for a filter that may ask for rows of other models too.
+/// As [`parse`], for a filter that may ask for rows of other `models` too, or for a caller who may ask less.
 ///
 /// # Errors
 /// As [`parse`], and `UnknownModel` for a relation to a model that was never declared.
-pub fn parse_related(table: &TableSchema, models: &Models, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
-    let raw = check_depth(raw, "a filter", "filter")?;
-    let mut parser = Parser { table, models, floats, nodes: 0, items: 0, ties: 0 };
+pub fn parse_within(
+    table: &TableSchema,
+    models: Option<&Models>,
+    raw: Raw<'_>,
+    floats: FloatRules,
+    rules: &Rules,
+) -> Result<Filter> {
+    let raw = check_depth(raw, "a filter", "filter", rules.max_items)?;
+    let mut parser = Parser { models, ..Parser::new(table, floats, rules) };
     parser.document(raw, 1).map_err(|error| error.within("filter"))
 }
 
 /// As [`parse`], for a filter within something whose depth was checked; errors carry the path `price.$lt`.
-pub(crate) fn parse_checked(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Filter> {
-    Parser { table, models: &Models::default(), floats, nodes: 0, items: 0, ties: 0 }.document(raw, 1)
+pub(crate) fn parse_checked(table: &TableSchema, raw: Raw<'_>, floats: FloatRules, rules: &Rules) -> Result<Filter> {
+    Parser::new(table, floats, rules).document(raw, 1)
 }
 
 struct Parser<'t> {
     /// Of items its one column is the item.
     table: &'t TableSchema,
-    /// Where its relations lead.
-    models: &'t Models,
+    /// Where its relations lead; None: it has none.
+    models: Option<&'t Models>,
     floats: FloatRules,
+    rules: &'t Rules,
     nodes: usize,
+    leaves: usize,
     /// How many `$elemMatch` it is in.
     items: usize,
+    /// The column whose items they are.
+    of: Option<usize>,
     /// How many relations lead here.
     ties: usize,
 }
@@ -69,11 +83,18 @@ struct Target {
     keys: Vec<JsonKey>,
 }
 
+impl<'t> Parser<'t> {
+    const fn new(table: &'t TableSchema, floats: FloatRules, rules: &'t Rules) -> Self {
+        Parser { table, models: None, floats, rules, nodes: 0, leaves: 0, items: 0, of: None, ties: 0 }
+    }
+}
+
 impl Parser<'_> {
     fn count(&mut self, depth: usize) -> Result<()> {
         self.nodes += 1;
-        if depth > MAX_DEPTH {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("a filter nests at most {MAX_DEPTH} levels")));
+        if depth > self.rules.max_depth {
+            let message = format!("a filter nests at most {} levels", self.rules.max_depth);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         if self.nodes > MAX_NODES {
             return Err(Error::new(ErrorKind::LimitExceeded, format!("a filter has at most {MAX_NODES} conditions"))
@@ -176,10 +197,18 @@ impl Parser<'_> {
         self.count(depth)?;
         self.check(target, "$regex")?;
         let source = self.text("$regex", raw)?;
-        Ok(target.matching(Pattern::Regex(Regex::with_options(&source, options)?)))
+        let regex = Regex::with_options(&source, options)?;
+        if self.rules.plain_regex {
+            regex.check_plain()?;
+        }
+        Ok(target.matching(Pattern::Regex(regex)))
     }
 
-    fn check(&self, target: &Target, operator: &str) -> Result<()> {
+    fn check(&mut self, target: &Target, operator: &str) -> Result<()> {
+        if operator != "$not" {
+            self.leaf()?;
+            self.check_allowed(target.column, operator)?;
+        }
         let ty = &self.table.columns[target.column].ty;
         let kind = match Kind::of(ty, self.is_inside(target)) {
             // Databases without arrays keep items as text.

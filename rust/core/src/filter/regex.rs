@@ -6,6 +6,7 @@
 mod ambiguity;
 mod class;
 mod parse;
+mod plain;
 
 use std::sync::OnceLock;
 
@@ -114,6 +115,14 @@ impl Regex {
         let tree = parse::parse(source, Flags::parse(options)?)?;
         let source = if options.is_empty() { source.to_owned() } else { format!("(?{options}){source}") };
         Ok(Regex { source, tree, compiled: OnceLock::new() })
+    }
+
+    /// Refuses what could take long to match in some engine.
+    ///
+    /// # Errors
+    /// `LimitExceeded`.
+    pub fn check_plain(&self) -> Result<()> {
+        plain::check(&self.tree)
     }
 
     /// Reads what [`Regex::source`] gives.

@@ -8,6 +8,7 @@ mod group;
 mod literal;
 mod project;
 mod text;
+mod within;
 
 use std::borrow::Cow;
 
@@ -15,7 +16,7 @@ use self::build::Builder;
 use self::expression::Expressions;
 use super::{MAX_NAME_BYTES, MAX_STAGES, Pipeline};
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::filter::{Filter, check_depth, parse_checked};
+use crate::filter::{Filter, Rules, TRUSTED, check_depth, parse_checked};
 use crate::plan::Order;
 use crate::schema::TableSchema;
 use crate::types::{FloatRules, LogicalType, check_text};
@@ -58,7 +59,25 @@ const LATER_STAGES: &[&str] = &[
 /// `InvalidPipeline`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, `NotBuilt`, those of a filter, and every
 /// refusal of a value.
 pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Pipeline> {
-    let stages = match check_depth(raw, "a pipeline", "pipeline")? {
+    read(Builder::new(table, floats, &TRUSTED, &[]), raw)
+}
+
+/// As [`parse`], for a caller who knows some columns only.
+///
+/// # Errors
+/// Those of [`parse`].
+pub fn parse_within(
+    table: &TableSchema,
+    raw: Raw<'_>,
+    floats: FloatRules,
+    rules: &Rules,
+    hidden: &[bool],
+) -> Result<Pipeline> {
+    read(Builder::new(table, floats, rules, hidden), raw)
+}
+
+fn read(mut builder: Builder<'_>, raw: Raw<'_>) -> Result<Pipeline> {
+    let stages = match check_depth(raw, "a pipeline", "pipeline", builder.rules.max_items)? {
         Raw::List(stages) => stages,
         raw => return Err(invalid(format!("expected a list of stages, got {}", raw.type_name())).path("pipeline")),
     };
@@ -66,9 +85,9 @@ pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Pi
         let error = Error::new(ErrorKind::LimitExceeded, format!("a pipeline has at most {MAX_STAGES} stages"));
         return Err(error.path("pipeline"));
     }
-    let mut builder = Builder::new(table, floats);
     for (at, raw) in stages.into_iter().enumerate() {
-        builder.stage(raw).map_err(|error| error.within(&format!("[{at}]")).within("pipeline"))?;
+        let read = builder.stage(raw).and_then(|()| builder.check_size());
+        read.map_err(|error| error.within(&format!("[{at}]")).within("pipeline"))?;
     }
     Ok(builder.finish())
 }
@@ -102,7 +121,7 @@ impl Builder<'_> {
 
     fn keep(&mut self, raw: Raw<'_>) -> Result<()> {
         let row = self.row();
-        let mut filter = parse_checked(&row, raw, self.floats)?;
+        let mut filter = parse_checked(&row, raw, self.floats, &self.row_rules())?;
         self.make_plain()?;
         filter.rename(&self.inputs()?);
         if filter != Filter::And(Vec::new()) {

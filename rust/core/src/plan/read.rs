@@ -24,6 +24,8 @@ pub struct ReadPlan {
     pub total: bool,
     /// Whether the rows stay locked until the transaction ends.
     pub lock: bool,
+    /// Whose list it is, where not every caller has the same.
+    pub view: Option<[u8; 32]>,
 }
 
 impl ReadPlan {
@@ -41,6 +43,7 @@ impl ReadPlan {
             include_deleted: false,
             total: false,
             lock: false,
+            view: None,
         }
     }
 }
@@ -84,7 +87,8 @@ fn end_order(mut order: Vec<Order>, columns: &[usize]) -> Vec<Order> {
     order
 }
 
-fn parse_names(table: &TableSchema, names: &[String]) -> Result<Vec<Order>> {
+/// As [`parse_order`], without an end.
+pub fn parse_names(table: &TableSchema, names: &[String]) -> Result<Vec<Order>> {
     let mut order: Vec<Order> = Vec::with_capacity(names.len() + 1);
     for (at, name) in names.iter().enumerate() {
         let (descending, name) = match name.strip_prefix('-') {

@@ -22,7 +22,11 @@ pub(super) fn accept<'a>(list: &LogicalType, item: &LogicalType, raw: Raw<'a>) -
     Ok(Value::List(values))
 }
 
-fn accept_item<'a>(item: &LogicalType, raw: Raw<'a>) -> Result<Value<'a>> {
+/// An item as a list keeps it.
+///
+/// # Errors
+/// As [`LogicalType::accept`]; `NullValue` for none, `NotFinite` for what is no number.
+pub fn accept_item<'a>(item: &LogicalType, raw: Raw<'a>) -> Result<Value<'a>> {
     match raw {
         Raw::Null => Err(null_item()),
         Raw::Float(value) if *item == LogicalType::Float => check_item(value).map(Value::Float),

@@ -36,7 +36,8 @@ pub(super) fn changed(document: &Value<'_>, keys: &[String], change: &Change) ->
     }
 }
 
-fn found<'t>(tree: Option<&'t Tree>, keys: &[String]) -> Option<&'t Tree> {
+/// What lies behind keys.
+pub(super) fn found<'t>(tree: Option<&'t Tree>, keys: &[String]) -> Option<&'t Tree> {
     keys.iter().try_fold(tree?, |tree, key| match tree {
         Raw::Map(entries) => entries.iter().find(|(name, _)| name == key).map(|(_, value)| value),
         _ => None,
@@ -69,7 +70,7 @@ fn at(
             None => Ok(Some(other)),
             Some(_) => Err(Error::new(
                 ErrorKind::WrongType,
-                format!("a {} has no key `{key}`: only objects have", name(&other)),
+                format!("only objects have keys such as `{key}`, and the stored value is {}", name(&other)),
             )
             .hint("let the filter find only rows with an object there, or set the whole value")),
         },

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::json::found;
 use super::{Change, End, Push, Sort};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{compare_values, item_matches};
@@ -110,11 +111,8 @@ fn sort_keys(item: &Value<'static>, sort: &Sort) -> Result<Vec<(SortKey, bool)>>
     if sort.by.is_empty() {
         return Ok(vec![(SortKey::Json(whole), sort.descending)]);
     }
-    let member = |name: &str| match &whole {
-        Raw::Map(entries) => entries.iter().find(|(key, _)| key == name).map_or(Raw::Null, |(_, value)| value.clone()),
-        _ => Raw::Null,
-    };
-    Ok(sort.by.iter().map(|(name, descending)| (SortKey::Json(member(name)), *descending)).collect())
+    let member = |keys: &[String]| found(Some(&whole), keys).cloned().unwrap_or(Raw::Null);
+    Ok(sort.by.iter().map(|(keys, descending)| (SortKey::Json(member(keys)), *descending)).collect())
 }
 
 /// The order of JSON values as MongoDB has it: null, numbers, texts by their bytes, objects, lists, False, True; objects

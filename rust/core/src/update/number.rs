@@ -1,4 +1,4 @@
-//! Arithmetic that is exact, or refused. SQLite's own functions call it too.
+//! Arithmetic that is exact, or refused.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::{LogicalType, exact_float, pow10, too_many_digits};
@@ -8,7 +8,7 @@ use crate::value::{Raw, Value};
 ///
 /// # Errors
 /// `OutOfRange` for a result that the type does not hold.
-pub fn sum(ty: &LogicalType, stored: &Value<'_>, amount: &Value<'_>) -> Result<Value<'static>> {
+pub(super) fn sum(ty: &LogicalType, stored: &Value<'_>, amount: &Value<'_>) -> Result<Value<'static>> {
     match (ty, stored, amount) {
         (_, Value::Null, amount) => Ok(amount.clone().into_owned()),
         (LogicalType::Int, Value::Int(a), Value::Int(b)) => a.checked_add(*b).map(Value::Int).ok_or_else(|| beyond(ty)),
@@ -24,7 +24,7 @@ pub fn sum(ty: &LogicalType, stored: &Value<'_>, amount: &Value<'_>) -> Result<V
 ///
 /// # Errors
 /// `OutOfRange` for a result that the type does not hold, `TooManyDigits` for one with more places.
-pub fn multiply(ty: &LogicalType, stored: &Value<'_>, factor: &Value<'_>, scale: u8) -> Result<Value<'static>> {
+pub(super) fn multiply(ty: &LogicalType, stored: &Value<'_>, factor: &Value<'_>, scale: u8) -> Result<Value<'static>> {
     match (ty, stored, factor) {
         (LogicalType::Int, Value::Null, _) => Ok(Value::Int(0)),
         (LogicalType::Float, Value::Null, _) => Ok(Value::Float(0.0)),

@@ -11,20 +11,20 @@ use super::{BitOperation, Change, Step, Update};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{MAX_NODES, check_depth, json_text};
 use crate::schema::TableSchema;
-use crate::types::{FloatRules, LogicalType};
+use crate::types::{FloatRules, LogicalType, accept_item};
 use crate::value::{Raw, Value};
 
-/// What becomes of floats: nothing becomes NaN or infinite by an operator.
+/// Of arithmetic, and of what lists and documents hold.
 const FINITE: FloatRules = FloatRules { nan: false, infinity: false };
 
 /// Reads operators against a table. `set` are the columns that get a value beside them, `closed` those whose documents
-/// are instances of a class: nobody but the class knows what may be in them.
+/// are instances of a class: nobody but the class knows what may be in them. `floats` is what the columns keep.
 ///
 /// # Errors
 /// `InvalidUpdate`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, `KeyMismatch`, and every refusal of a value.
-pub fn parse(table: &TableSchema, raw: Raw<'_>, set: &[usize], closed: &[usize]) -> Result<Update> {
-    let raw = check_depth(raw, "an update", "updates")?;
-    let mut parser = Parser { table, closed, steps: Vec::new(), taken: Vec::new() };
+pub fn parse(table: &TableSchema, raw: Raw<'_>, set: &[usize], closed: &[usize], floats: FloatRules) -> Result<Update> {
+    let raw = check_depth(raw, "an update", "updates", usize::MAX)?;
+    let mut parser = Parser { table, closed, floats, steps: Vec::new(), taken: Vec::new() };
     for &column in set {
         parser.taken.push(Place { column, keys: Vec::new() });
     }
@@ -35,6 +35,7 @@ pub fn parse(table: &TableSchema, raw: Raw<'_>, set: &[usize], closed: &[usize])
 struct Parser<'t> {
     table: &'t TableSchema,
     closed: &'t [usize],
+    floats: FloatRules,
     steps: Vec<Step>,
     /// The places that something is said about.
     taken: Vec<Place>,
@@ -79,7 +80,7 @@ impl Parser<'_> {
             "$unset" => Change::Unset,
             "$rename" => self.rename(&place, raw)?,
             operator if !place.keys.is_empty() || column.ty == LogicalType::Json => of_json(self.table, operator, raw)?,
-            operator => of_column(self.table, &column.ty, operator, raw)?,
+            operator => self.of_column(&column.ty, operator, raw)?,
         };
         self.take(&place)?;
         let path = format!("updates.{operator}.{name}");
@@ -101,31 +102,44 @@ impl Parser<'_> {
         self.take(&target)?;
         Ok(Change::Rename(target.keys))
     }
+
+    /// An operator on a column that is no JSON.
+    fn of_column(&self, ty: &LogicalType, operator: &str, raw: Raw<'_>) -> Result<Change> {
+        let value = |raw: Raw<'_>, floats| match ty.accept(raw, floats)? {
+            Value::Null => Err(no_null(operator)),
+            value => Ok(value.into_owned()),
+        };
+        match operator {
+            "$inc" => value(finite(raw)?, FINITE).map(Change::Add),
+            "$mul" => factor(ty, finite(raw)?),
+            "$min" => value(raw, self.floats).map(Change::Least),
+            "$max" => value(raw, self.floats).map(Change::Greatest),
+            "$bit" => bits(raw),
+            "$currentDate" => current_date(&raw),
+            operator => match ty {
+                LogicalType::List { item } => {
+                    // What leaves a list may be longer than what it holds.
+                    let longest = LogicalType::Text { max_length: None };
+                    let item = match (operator, &**item) {
+                        ("$pullAll", LogicalType::Text { .. }) => &longest,
+                        (_, item) => item,
+                    };
+                    let accept = |raw: Raw<'_>| accept_item(item, raw).map(Value::into_owned);
+                    list::change(self.table, item, &accept, operator, raw)
+                }
+                _ => Err(Error::internal("a list operator on a column without lists")),
+            },
+        }
+    }
 }
 
-/// An operator on a column that is no JSON.
-fn of_column(table: &TableSchema, ty: &LogicalType, operator: &str, raw: Raw<'_>) -> Result<Change> {
-    let value = |raw: Raw<'_>| match ty.accept(raw, FINITE)? {
-        Value::Null => Err(no_null(operator)),
-        value => Ok(value.into_owned()),
-    };
-    match operator {
-        "$inc" => value(raw).map(Change::Add),
-        "$mul" => factor(ty, raw),
-        "$min" => value(raw).map(Change::Least),
-        "$max" => value(raw).map(Change::Greatest),
-        "$bit" => bits(raw),
-        "$currentDate" => current_date(&raw),
-        operator => match ty {
-            LogicalType::List { item } => {
-                let accept = |raw: Raw<'_>| match item.accept(raw, FINITE)? {
-                    Value::Null => Err(no_null(operator)),
-                    value => Ok(value.into_owned()),
-                };
-                list::change(table, item, &accept, operator, raw)
-            }
-            _ => Err(Error::internal("a list operator on a column without lists")),
-        },
+/// No arithmetic makes a number of one that is none.
+fn finite(raw: Raw<'_>) -> Result<Raw<'_>> {
+    match raw {
+        Raw::Float(value) if !value.is_finite() => {
+            Err(Error::new(ErrorKind::NotFinite, "arithmetic takes no NaN and no infinity"))
+        }
+        raw => Ok(raw),
     }
 }
 

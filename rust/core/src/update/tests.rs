@@ -63,7 +63,7 @@ fn row(table: &Arc<TableSchema>, values: &str) -> Given {
 }
 
 fn read(update: &str) -> Result<Update, Error> {
-    parse(&table(), parse_json(update).unwrap(), &[], &[10])
+    parse(&table(), parse_json(update).unwrap(), &[], &[10], FLOATS)
 }
 
 /// The column of one row after an update.
@@ -201,9 +201,9 @@ fn an_update_that_is_no_update_is_refused_with_its_place() {
         assert_eq!(refused(update), (kind, path.to_owned()), "{update}");
     }
     let infinite = Raw::Map(vec![("$inc".into(), Raw::Map(vec![("ratio".into(), Raw::Float(f64::INFINITY))]))]);
-    assert_eq!(parse(&table(), infinite, &[], &[]).unwrap_err().kind(), NotFinite);
+    assert_eq!(parse(&table(), infinite, &[], &[], FLOATS).unwrap_err().kind(), NotFinite);
     let deep = (0..200).fold(Raw::Int(1), |inner, _| Raw::Map(vec![("$inc".into(), inner)]));
-    assert_eq!(parse(&table(), deep, &[], &[]).unwrap_err().kind(), LimitExceeded);
+    assert_eq!(parse(&table(), deep, &[], &[], FLOATS).unwrap_err().kind(), LimitExceeded);
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn an_unknown_operator_is_answered_with_the_known_ones() {
 #[test]
 fn a_column_that_is_set_takes_no_operator() {
     let raw = parse_json(r#"{"$inc":{"qty":1}}"#).unwrap();
-    let error = parse(&table(), raw, &[1], &[]).unwrap_err();
+    let error = parse(&table(), raw, &[1], &[], FLOATS).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidUpdate);
 }
 

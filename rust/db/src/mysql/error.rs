@@ -230,9 +230,9 @@ pub(super) fn check_warnings(warnings: &[(u16, String)], reads: bool) -> Result<
         return Ok(());
     };
     if reads && OVERFLOWS.contains(code) {
-        return Err(Error::new(ErrorKind::OutOfRange, "a number that the query calculates does not fit its type")
+        return Err(Error::new(ErrorKind::OutOfRange, "a calculated number does not fit its type")
             .sqlstate("01000")
-            .hint("an int holds 64 bits and a Decimal 38 digits"));
+            .hint("an int holds 64 bits, and a Decimal its own digits or 38"));
     }
     let column = column(text).map_or_else(String::new, |name| format!(" in column `{name}`"));
     let message = format!("the database changed or cut a value{column} and only warned (warning {code})");

@@ -5,8 +5,6 @@ use std::ffi::c_int;
 use dataflow_core::{Error, ErrorKind, Outcome};
 use libsqlite3_sys as ffi;
 
-use super::arithmetic::OUT_OF_RANGE;
-
 /// Messages of SQLite that name schema objects only; any other may quote the statement or a value.
 const SAFE_MESSAGES: &[&str] = &["no such ", "duplicate column name", "table ", "index ", "cannot "];
 
@@ -38,8 +36,8 @@ pub(super) fn from_code(code: c_int, text: &str, offset: Option<usize>) -> Error
                 .hint("run the transaction again; one that writes begins as a writing one");
         }
         OVERFLOW => {
-            return Error::new(Kind::OutOfRange, "a number that the query calculates does not fit its type")
-                .hint("an int holds 64 bits and a Decimal 38 digits");
+            return Error::new(Kind::OutOfRange, "a calculated number does not fit its type")
+                .hint("an int holds 64 bits, and a Decimal its own digits or 38");
         }
         ffi::SQLITE_READONLY_DBMOVED => {
             return failure("the database file was moved or deleted while it was open", "open it again");
@@ -105,9 +103,6 @@ fn other(code: c_int, text: &str, offset: Option<usize>) -> Error {
     let transaction = ["cannot start a transaction", "cannot commit", "cannot rollback", "no such savepoint"];
     if transaction.iter().any(|start| text.starts_with(start)) {
         return Error::new(ErrorKind::TransactionState, format!("SQLite: {text}"));
-    }
-    if text.as_bytes() == OUT_OF_RANGE.to_bytes() {
-        return Error::new(ErrorKind::OutOfRange, "a result is outside what its column holds");
     }
     // A column that is added with a check its rows do not meet.
     if text == "CHECK constraint failed" {

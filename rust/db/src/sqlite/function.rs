@@ -1,6 +1,6 @@
 //! SQL functions of ours, which SQLite calls on every connection's own thread.
 //!
-//! Beside [`arithmetic`] each takes a pattern of some kind, mostly one for the whole statement, and a text: 1 or 0, null when one is null.
+//! Beside those of [`calculation`] each takes a pattern of some kind, mostly one for the whole statement, and a text: 1 or 0, null when one is null.
 
 use std::ffi::{CString, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +10,7 @@ use dataflow_core::dialect::{HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, R
 use dataflow_core::filter::{Items, Like, NumberTest, Regex};
 use libsqlite3_sys as ffi;
 
-use super::{arithmetic, calculation};
+use super::calculation;
 
 /// Deterministic: an index may be built on it. Innocuous: a schema may call it in a file whose schema is not trusted.
 pub(super) const FLAGS: c_int = ffi::SQLITE_UTF8 | ffi::SQLITE_DETERMINISTIC | ffi::SQLITE_INNOCUOUS;
@@ -72,7 +72,6 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
         make::<Items>(db, HAS_ANY_FUNCTION);
         make::<Like>(db, LIKE_FUNCTION);
         make::<NumberTest>(db, NUMBER_FUNCTION);
-        arithmetic::register(db);
         calculation::register(db);
     }
 }

@@ -254,13 +254,14 @@ fn values_of(table: &TableSchema, given: &Given) -> Result<Vec<(usize, Value<'st
     Ok(values)
 }
 
-/// No database says whose result is out of range.
+/// No database says whose result is out of range: of several all are named.
 fn arithmetic(error: Error, update: &Update) -> Error {
-    let mut arithmetic = update.steps.iter().filter(|step| step.change.is_arithmetic());
-    match (arithmetic.next(), arithmetic.next()) {
+    let arithmetic = update.steps.iter().filter(|step| step.change.is_arithmetic());
+    let paths: Vec<&str> = arithmetic.map(|step| step.path.as_str()).collect();
+    match paths[..] {
         _ if error.kind() != ErrorKind::OutOfRange => error,
-        (Some(only), None) => error.path(only.path.clone()),
-        _ => error.path("updates"),
+        [only] => error.path(only),
+        _ => error.path("updates").hint(format!("it is the result of {}", paths.join(" or "))),
     }
 }
 

@@ -4,7 +4,7 @@
 use arrow_buffer::i256;
 
 use super::{decode_decimal, encode_decimal};
-use crate::types::pow10;
+use crate::types::{LogicalType, pow10};
 
 /// `dataflow_add(a, b)`, and so on: two numbers of one kind, decimals of one scale but for a product.
 pub const ADD: &str = "dataflow_add";
@@ -17,10 +17,21 @@ pub const CEILING: &str = "dataflow_ceiling";
 pub const FLOOR: &str = "dataflow_floor";
 /// `dataflow_scale(a, zeros)`: an int or a decimal with more zeros, a decimal.
 pub const SCALE: &str = "dataflow_scale";
+/// `dataflow_fit(a, digits)`: a decimal that has no more of them.
+pub const FIT: &str = "dataflow_fit";
 /// `dataflow_sum(a)`, of a group; null where there is no value.
 pub const SUM: &str = "dataflow_sum";
 /// `dataflow_average(a, zeros)`, of a group; `zeros` places more for a decimal.
 pub const AVERAGE: &str = "dataflow_average";
+
+/// The zero of a type of numbers, as a literal.
+pub(super) const fn zero(ty: &LogicalType) -> &'static str {
+    match ty {
+        LogicalType::Float => "0.0",
+        LogicalType::Decimal { .. } => "X'80000000000000000000000000000000'",
+        _ => "0",
+    }
+}
 
 /// A number as SQLite stores it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,6 +71,9 @@ impl Number {
             (MULTIPLY, Number::Decimal(a), Number::Decimal(b)) => a.checked_mul(b).and_then(decimal),
             (SCALE, Number::Int(a), Number::Int(zeros)) => scaled(i128::from(a), zeros),
             (SCALE, Number::Decimal(a), Number::Int(zeros)) => scaled(a, zeros),
+            (FIT, Number::Decimal(a), Number::Int(digits)) => {
+                (a.unsigned_abs() < unit(digits)?.unsigned_abs()).then_some(Number::Decimal(a))
+            }
             (CEILING, Number::Float(a), _) => Some(Number::Float(a.ceil())),
             (FLOOR, Number::Float(a), _) => Some(Number::Float(a.floor())),
             (CEILING, Number::Decimal(a), Number::Int(scale)) => {
@@ -181,12 +195,22 @@ mod tests {
             (ADD, Number::Decimal(most), Number::Decimal(1)),
             (MULTIPLY, Number::Decimal(most), Number::Decimal(most)),
             (SCALE, Number::Decimal(10), Number::Int(37)),
+            (FIT, Number::Decimal(-1_000), Number::Int(3)),
+            (FIT, Number::Decimal(1), Number::Int(39)),
             (ADD, Number::Int(1), Number::Float(1.0)),
         ] {
             assert_eq!(Number::binary(function, a, b), None, "{function} {a:?} {b:?}");
         }
         assert_eq!(Number::Int(i64::MIN).absolute(), None);
         assert_eq!(total([Number::Int(i64::MAX), Number::Int(1)]).sum(), None);
+    }
+
+    #[test]
+    fn a_decimal_fits_with_as_many_digits_as_it_may_have() {
+        for (digits, most) in [(-999, 3), (0, 0), (10_i128.pow(38) - 1, 38)] {
+            let digits = Number::Decimal(digits);
+            assert_eq!(Number::binary(FIT, digits, Number::Int(most)), Some(digits));
+        }
     }
 
     #[test]

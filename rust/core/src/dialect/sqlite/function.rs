@@ -42,12 +42,7 @@ impl Functions for Sqlite {
     }
 
     fn sum(&self, operand: &str, ty: &LogicalType) -> String {
-        let zero = match ty {
-            LogicalType::Float => "0.0",
-            LogicalType::Decimal { .. } => "X'80000000000000000000000000000000'",
-            _ => "0",
-        };
-        format!("coalesce({}({operand}), {zero})", own::SUM)
+        format!("coalesce({}({operand}), {})", own::SUM, own::zero(ty))
     }
 
     /// SQLite 3.51 takes the descending order of a subquery with a limit for the ascending one that its groups are asked

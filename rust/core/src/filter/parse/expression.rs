@@ -29,12 +29,12 @@ impl Parser<'_> {
             "$and" => self.expressions(raw, depth + 1).map(Filter::And),
             "$or" => self.expressions(raw, depth + 1).map(Filter::Or),
             "$not" => self.expression(only(raw), depth + 1).map(not),
-            "$eq" => self.sides(Comparison::Equal, raw),
-            "$ne" => self.sides(Comparison::Equal, raw).map(not),
-            "$gt" => self.sides(Comparison::Greater, raw),
-            "$gte" => self.sides(Comparison::GreaterOrEqual, raw),
-            "$lt" => self.sides(Comparison::Less, raw),
-            "$lte" => self.sides(Comparison::LessOrEqual, raw),
+            "$eq" => self.sides(&operator, Comparison::Equal, raw),
+            "$ne" => self.sides(&operator, Comparison::Equal, raw).map(not),
+            "$gt" => self.sides(&operator, Comparison::Greater, raw),
+            "$gte" => self.sides(&operator, Comparison::GreaterOrEqual, raw),
+            "$lt" => self.sides(&operator, Comparison::Less, raw),
+            "$lte" => self.sides(&operator, Comparison::LessOrEqual, raw),
             operator => Err(unknown(operator, OPERATORS)),
         };
         found.map_err(|error| error.within(&operator))
@@ -48,7 +48,7 @@ impl Parser<'_> {
         items.into_iter().enumerate().map(each).collect()
     }
 
-    fn sides(&self, comparison: Comparison, raw: Raw<'_>) -> Result<Filter> {
+    fn sides(&mut self, operator: &str, comparison: Comparison, raw: Raw<'_>) -> Result<Filter> {
         let pair = match raw {
             Raw::List(items) => <[Raw<'_>; 2]>::try_from(items).ok(),
             _ => None,
@@ -58,6 +58,12 @@ impl Parser<'_> {
         };
         let left = self.side(left).map_err(|error| error.within("[0]"))?;
         let right = self.side(right).map_err(|error| error.within("[1]"))?;
+        self.leaf()?;
+        for (at, side) in ["[0]", "[1]"].into_iter().zip([&left, &right]) {
+            if let Operand::Field(column) = side {
+                self.check_allowed(*column, operator).map_err(|error| error.within(at))?;
+            }
+        }
         match (left, right) {
             (Operand::Field(left), Operand::Field(right)) => self.fields(left, comparison, right),
             (Operand::Field(column), Operand::Literal(raw)) => {

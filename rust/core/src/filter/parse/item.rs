@@ -3,8 +3,8 @@
 use super::{Parser, Target, flatten, invalid, list_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::json::json_text;
-use crate::filter::{Filter, Found, MAX_ITEMS};
-use crate::schema::{ColumnSchema, Models, Role, TableSchema};
+use crate::filter::{Filter, Found, MAX_ITEMS, TRUSTED};
+use crate::schema::{ColumnSchema, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 use crate::value::{Raw, Value};
 
@@ -29,6 +29,7 @@ impl Parser<'_> {
         let mut all = Vec::with_capacity(raws.len());
         for (at, raw) in raws.into_iter().enumerate() {
             self.count(depth)?;
+            self.leaf()?;
             all.push(self.one_of_all(target, raw, depth).map_err(|error| error.within(&format!("[{at}]")))?);
         }
         Ok(flatten(all))
@@ -38,7 +39,9 @@ impl Parser<'_> {
         if let Raw::Map(entries) = raw {
             return match <[_; 1]>::try_from(entries) {
                 Ok([(name, raw)]) if name == "$elemMatch" => {
-                    self.element(target, raw, depth + 1).map_err(|error| error.within("$elemMatch"))
+                    let allowed = self.check_allowed(target.column, "$elemMatch");
+                    let found = allowed.and_then(|()| self.element(target, raw, depth + 1));
+                    found.map_err(|error| error.within("$elemMatch"))
                 }
                 Ok(entries) => self.has(target, Raw::Map(entries.into())),
                 Err(entries) => self.has(target, Raw::Map(entries)),
@@ -82,21 +85,14 @@ impl Parser<'_> {
         let table = table_of(self.table, item);
         // Lists and JSON hold no other floats, on any database.
         let floats = FloatRules { nan: false, infinity: false };
-        let models = Models::default();
-        let mut inner = Parser {
-            table: &table,
-            models: &models,
-            floats,
-            nodes: self.nodes,
-            items: self.items + 1,
-            ties: self.ties,
-        };
+        let of = self.of.unwrap_or(target.column);
+        let mut inner = Parser { table: &table, models: None, floats, items: self.items + 1, of: Some(of), ..*self };
         let whole = inner.whole(0);
         let met = match is_document {
             true => inner.document(raw, depth + 1),
             false => inner.field(&whole, raw, depth + 1),
         };
-        self.nodes = inner.nodes;
+        (self.nodes, self.leaves) = (inner.nodes, inner.leaves);
         met.map(|filter| target.item(filter))
     }
 
@@ -133,8 +129,7 @@ pub(crate) fn parse_item(table: &TableSchema, item: LogicalType, raw: Raw<'_>, f
     };
     let (is_empty, is_document) = (first.is_none(), first.is_some_and(is_of_documents));
     let table = table_of(table, item);
-    let models = Models::default();
-    let mut parser = Parser { table: &table, models: &models, floats, nodes: 0, items: 1, ties: 0 };
+    let mut parser = Parser { items: 1, ..Parser::new(&table, floats, &TRUSTED) };
     let whole = parser.whole(0);
     match raw {
         Raw::Null if !whole.is_json => Err(invalid("the items of a list are never None")),
@@ -150,5 +145,5 @@ pub(crate) fn parse_item(table: &TableSchema, item: LogicalType, raw: Raw<'_>, f
 /// A table whose one column is the item.
 fn table_of(table: &TableSchema, ty: LogicalType) -> TableSchema {
     let item = ColumnSchema { name: "item".to_owned(), ty, nullable: false, default: None, role: Role::Field };
-    TableSchema { columns: vec![item], references: Vec::new(), ..table.clone() }
+    TableSchema { columns: vec![item], ..table.clone() }
 }

@@ -89,6 +89,7 @@ impl Parser<'_> {
         let mut all = Vec::with_capacity(entries.len());
         for (name, raw) in entries {
             self.count(depth + 1)?;
+            self.leaf()?;
             let found = target.key(&name).and_then(|inner| match raw {
                 Raw::Map(_) => self.json_contains(&inner, raw, depth + 1),
                 raw => Ok(inner.json(Found::OneOf(vec![json_text(raw)?]))),

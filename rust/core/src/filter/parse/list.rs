@@ -51,6 +51,7 @@ impl Parser<'_> {
         let mut all = vec![Filter::Not(Box::new(Filter::IsNull { column }))];
         for value in self.items(item, raws)? {
             self.count(depth)?;
+            self.leaf()?;
             all.push(Filter::Has { column, values: vec![value] });
         }
         Ok(Filter::And(all))

@@ -11,6 +11,10 @@ const TEXT: &[&str] = &["$contains", "$icontains", "$startsWith", "$endsWith", "
 const INT: &[&str] = &["$mod", "$bitsAllSet", "$bitsAllClear", "$bitsAnySet", "$bitsAnyClear"];
 const CONTAINS: &[&str] = &["$contains"];
 const LIST: &[&str] = &["$all", "$elemMatch", "$size"];
+/// What stands around or beside another operator.
+const MODIFIERS: &[&str] = &["$not", "$options"];
+/// Whose operand is a program of a kind.
+const PATTERNS: &[&str] = &["$like", "$ilike", "$regex"];
 /// Those of MongoDB's that run code.
 const CODE: &[&str] = &["$where", "$function", "$accumulator"];
 
@@ -61,6 +65,36 @@ impl Kind {
         }
         Err(unknown(operator, &operators))
     }
+}
+
+/// Every operator of a field of a type, with those of its items or of what lies in it.
+fn of_type(ty: &LogicalType) -> Vec<&'static str> {
+    let mut operators = Kind::of(ty, false).operators();
+    let inner = match ty {
+        LogicalType::Json => Kind::Inside.operators(),
+        LogicalType::List { item } => Kind::of(item, false).operators(),
+        _ => Vec::new(),
+    };
+    operators.extend(inner);
+    operators.retain(|operator| !MODIFIERS.contains(operator));
+    let mut known = Vec::new();
+    for operator in operators {
+        if !known.contains(&operator) {
+            known.push(operator);
+        }
+    }
+    known
+}
+
+/// The operators of a type whose cost no operand makes much larger.
+pub(crate) fn free_operators(ty: &LogicalType) -> Vec<String> {
+    of_type(ty).into_iter().filter(|operator| !PATTERNS.contains(operator)).map(str::to_owned).collect()
+}
+
+/// Refuses an operator that no condition on a field of the type can have.
+pub(crate) fn check_operator(operator: &str, ty: &LogicalType) -> Result<()> {
+    let known = of_type(ty);
+    if known.contains(&operator) { Ok(()) } else { Err(unknown(operator, &known)) }
 }
 
 pub(super) fn unknown_logic(operator: &str) -> Error {

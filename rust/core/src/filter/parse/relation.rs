@@ -23,10 +23,12 @@ impl Parser<'_> {
     pub(super) fn relation<'n>(&self, name: &'n str) -> Result<Option<(Relation, Option<&'n str>)>> {
         let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
         let is_field = |name: &str| self.table.columns.iter().any(|column| column.name == name);
-        if self.items > 0 || is_field(first) || is_field(name) {
-            return Ok(None);
+        match self.models {
+            Some(models) if !is_field(first) && !is_field(name) => {
+                Ok(models.relation(self.table, first)?.map(|relation| (relation, rest)))
+            }
+            _ => Ok(None),
         }
-        Ok(self.models.relation(self.table, first)?.map(|relation| (relation, rest)))
     }
 
     pub(super) fn related(
@@ -94,7 +96,7 @@ impl Parser<'_> {
         self.check_items()?;
         let mut inner = Parser { table: &relation.table, ties: self.ties + 1, ..*self };
         let filter = read(&mut inner);
-        self.nodes = inner.nodes;
+        (self.nodes, self.leaves) = (inner.nodes, inner.leaves);
         filter
     }
 }

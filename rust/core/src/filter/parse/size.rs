@@ -12,10 +12,8 @@ const MAX_LEVELS: usize = 3 * MAX_DEPTH;
 ///
 /// # Errors
 /// `LimitExceeded`.
-pub(crate) fn check<'a>(raw: Raw<'a>, what: &str, path: &str) -> Result<Raw<'a>> {
-    if !is_deep(&raw) {
-        return Ok(raw);
-    }
+pub(crate) fn check<'a>(raw: Raw<'a>, what: &str, path: &str, max_items: usize) -> Result<Raw<'a>> {
+    let Some(message) = excess(&raw, what, max_items) else { return Ok(raw) };
     let mut rest = vec![raw];
     while let Some(raw) = rest.pop() {
         match raw {
@@ -24,22 +22,30 @@ pub(crate) fn check<'a>(raw: Raw<'a>, what: &str, path: &str) -> Result<Raw<'a>>
             _ => {}
         }
     }
-    let error = Error::new(ErrorKind::LimitExceeded, format!("{what} nests at most {MAX_DEPTH} levels"));
-    Err(error.within(path))
+    Err(Error::new(ErrorKind::LimitExceeded, message).within(path))
 }
 
-fn is_deep(raw: &Raw<'_>) -> bool {
+/// What is too much of it.
+fn excess(raw: &Raw<'_>, what: &str, max_items: usize) -> Option<String> {
     let mut rest = vec![(raw, 1)];
     while let Some((raw, level)) = rest.pop() {
         let inner = |raw| (raw, level + 1);
         match raw {
-            Raw::List(_) | Raw::Map(_) if level > MAX_LEVELS => return true,
+            Raw::List(_) | Raw::Map(_) if level > MAX_LEVELS => {
+                return Some(format!("{what} nests at most {MAX_DEPTH} levels"));
+            }
+            Raw::List(items) if items.len() > max_items => {
+                return Some(format!("a list in {what} has at most {max_items} values"));
+            }
+            Raw::Map(entries) if entries.len() > max_items => {
+                return Some(format!("a dict in {what} has at most {max_items} keys"));
+            }
             Raw::List(items) => rest.extend(items.iter().filter(|item| nests(item)).map(inner)),
             Raw::Map(entries) => rest.extend(entries.iter().map(|(_, raw)| raw).filter(|raw| nests(raw)).map(inner)),
             _ => {}
         }
     }
-    false
+    None
 }
 
 fn nests(raw: &Raw<'_>) -> bool {

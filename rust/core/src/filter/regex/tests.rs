@@ -197,3 +197,14 @@ fn options_change_the_meaning() {
     }
     assert!(Regex::with_options(&"a".repeat(MAX_LENGTH), "imsx").is_ok());
 }
+
+#[test]
+fn a_plain_pattern_takes_a_time_that_is_known_before() {
+    let plain = |source: &str| Regex::parse(source).and_then(|regex| regex.check_plain()).is_ok();
+    for source in ["", "^a[b-d]$", "a{0,50}", "(ab){2,3}c?", "a|b{2}", "\\d{4}-\\d{2}", "a{0,50}b{0,50}"] {
+        assert!(plain(source), "{source}");
+    }
+    for source in ["a*", "a+", "a{2,}", "a{51}", "(ab{1,2}){2}", "(a|b){2}", "a{0,50}b{0,50}c{0,9}"] {
+        assert!(!plain(source), "{source}");
+    }
+}

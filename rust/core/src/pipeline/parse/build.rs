@@ -3,6 +3,7 @@
 use super::group::Total;
 use super::invalid;
 use crate::error::{Error, ErrorKind, Result};
+use crate::filter::Rules;
 use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Output, Pipeline};
 use crate::plan::Order;
 use crate::schema::{ColumnSchema, Role, TableSchema};
@@ -11,6 +12,7 @@ use crate::types::FloatRules;
 pub(super) struct Builder<'t> {
     table: &'t TableSchema,
     pub floats: FloatRules,
+    pub rules: &'t Rules,
     done: Vec<Level>,
     pub level: Level,
     /// Whether a `$sort` decides which row is the first.
@@ -30,7 +32,8 @@ pub(super) enum Projected {
 }
 
 impl<'t> Builder<'t> {
-    pub fn new(table: &'t TableSchema, floats: FloatRules) -> Self {
+    /// `hidden` are columns that the caller does not know, none where it ends.
+    pub fn new(table: &'t TableSchema, floats: FloatRules, rules: &'t Rules, hidden: &[bool]) -> Self {
         let column = |(at, column): (usize, &ColumnSchema)| Column {
             name: column.name.clone(),
             ty: column.ty.clone(),
@@ -38,8 +41,8 @@ impl<'t> Builder<'t> {
             origin: Some(at),
         };
         let input = table.columns.iter().enumerate().map(column).collect();
-        let level = Level::over(input, &[], Vec::new(), table.key.clone());
-        Builder { table, floats, done: Vec::new(), level, sorted: false, untouched: true, nodes: 0 }
+        let level = Level::over(input, hidden, Vec::new(), table.key.clone());
+        Builder { table, floats, rules, done: Vec::new(), level, sorted: false, untouched: true, nodes: 0 }
     }
 
     /// The outputs that the caller knows.

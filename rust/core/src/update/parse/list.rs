@@ -1,5 +1,6 @@
 //! The operators of lists, and of lists in JSON.
 
+use super::place::keys;
 use super::{FINITE, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{MAX_LIST, parse_item};
@@ -101,6 +102,7 @@ fn items(accept: Accept<'_>, raw: Raw<'_>) -> Result<Vec<Value<'static>>> {
 fn int(raw: &Raw<'_>, name: &str) -> Result<i64> {
     match raw {
         Raw::Int(value) => Ok(*value),
+        Raw::BigInt(_) => Err(Error::new(ErrorKind::OutOfRange, format!("{name} takes an int of 64 bits"))),
         raw => Err(invalid(format!("{name} takes an int, got {}", raw.type_name()))),
     }
 }
@@ -112,9 +114,8 @@ fn sort(item: &LogicalType, raw: Raw<'_>) -> Result<Sort> {
         }
         Raw::Map(entries) if !entries.is_empty() => {
             let by = entries.into_iter().map(|(name, raw)| {
-                direction(&raw)
-                    .map(|descending| (name.clone().into_owned(), descending))
-                    .map_err(|error| error.within(&name))
+                let by = keys(&name).and_then(|keys| direction(&raw).map(|descending| (keys, descending)));
+                by.map_err(|error| error.within(&name))
             });
             Ok(Sort { by: by.collect::<Result<_>>()?, descending: false })
         }

@@ -22,6 +22,19 @@ impl Place {
     }
 }
 
+/// The keys of a path in a document.
+pub(super) fn keys(path: &str) -> Result<Vec<String>> {
+    let keys: Vec<String> = path.split('.').map(str::to_owned).collect();
+    if keys.len() > MAX_KEYS {
+        return Err(Error::new(ErrorKind::LimitExceeded, format!("a path has at most {MAX_KEYS} keys")));
+    }
+    if keys.iter().any(String::is_empty) {
+        return Err(invalid("a path with an empty key"));
+    }
+    keys.iter().try_for_each(|key| check_text(key, None))?;
+    Ok(keys)
+}
+
 impl Parser<'_> {
     /// The place that a name means. A field whose own name is that wins, then the longest one before a dot.
     pub(super) fn place(&self, name: &str) -> Result<Place> {
@@ -34,15 +47,7 @@ impl Parser<'_> {
         if *ty != LogicalType::Json {
             return Err(invalid(format!("`{}` is {}: only JSON has keys", &name[..at], ty.name())));
         }
-        let keys: Vec<String> = name[at + 1..].split('.').map(str::to_owned).collect();
-        if keys.len() > MAX_KEYS {
-            return Err(Error::new(ErrorKind::LimitExceeded, format!("a path has at most {MAX_KEYS} keys")));
-        }
-        if keys.iter().any(String::is_empty) {
-            return Err(invalid("an empty key between two dots"));
-        }
-        keys.iter().try_for_each(|key| check_text(key, None))?;
-        Ok(Place { column, keys })
+        keys(&name[at + 1..]).map(|keys| Place { column, keys })
     }
 
     /// Refuses a key, what DataFlow keeps itself, and the inside of an instance.
