@@ -409,6 +409,13 @@ class Batch:
 class RowStream:
     """The rows of a read, some at a time; as an Arrow stream each batch is waited for where it is asked for."""
 
+    def claim(self) -> None:
+        """Makes the caller its one reader; `__arrow_c_stream__` does so by itself.
+
+        Raises:
+            TransactionStateError: It has a reader.
+        """
+
     def next(self) -> Operation[Batch | None]:
         """The next rows; None at the end."""
 

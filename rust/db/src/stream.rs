@@ -37,7 +37,10 @@ pub struct StreamPlan {
 enum State {
     New,
     Open(Box<Open>),
-    Ended,
+    /// Every row was given.
+    Exhausted,
+    /// It was closed or has failed while there may have been more rows.
+    Closed,
 }
 
 pub struct Stream {
@@ -127,14 +130,18 @@ impl Stream {
         Arc::new(read.table.arrow(read.columns.as_ref().unwrap_or(&all)))
     }
 
-    /// The next rows; None at the end. After a failure there are none any more.
+    /// The next rows; None at the end.
+    ///
+    /// # Errors
+    /// `TransactionState` once it was closed or has failed: an early end is never taken for the end of the rows.
     pub async fn next(&mut self, context: Context) -> Result<Option<RecordBatch>> {
         let chunk = self.chunk(&context).await;
-        if !matches!(chunk, Ok(Some(_))) {
-            let closed = self.close(context).await;
-            chunk.as_ref().map_or(Ok(()), |_| closed)?;
-        }
-        chunk.map_err(Error::without_outcome)
+        let closed = match &chunk {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => self.end(State::Exhausted, context).await,
+            Err(_) => self.end(State::Closed, context).await.or(Ok(())),
+        };
+        closed.and(chunk).map_err(Error::without_outcome)
     }
 
     async fn chunk(&mut self, context: &Context) -> Result<Option<RecordBatch>> {
@@ -142,7 +149,11 @@ impl Stream {
             let open = self.read.open(context).await?;
             self.state = State::Open(Box::new(open));
         }
-        let State::Open(open) = &mut self.state else { return Ok(None) };
+        let open = match &mut self.state {
+            State::Open(open) => open,
+            State::New | State::Exhausted => return Ok(None),
+            State::Closed => return Err(closed_early()),
+        };
         let rows = open.read(&self.read, context).await?;
         if rows.num_rows() == 0 {
             return Ok(None);
@@ -153,7 +164,12 @@ impl Stream {
 
     /// Ends what the stream has opened; a stream that is dropped instead closes its connection.
     pub async fn close(&mut self, context: Context) -> Result<()> {
-        let State::Open(open) = std::mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
+        let exhausted = matches!(self.state, State::Exhausted);
+        self.end(if exhausted { State::Exhausted } else { State::Closed }, context).await
+    }
+
+    async fn end(&mut self, state: State, context: Context) -> Result<()> {
+        let State::Open(open) = std::mem::replace(&mut self.state, state) else { return Ok(()) };
         match (open.own, open.source, &context.transaction) {
             (Some(own), ..) => own.rollback(context.cancel).await,
             (None, Source::Flow(flow), _) => {
@@ -287,8 +303,12 @@ impl Open {
     }
 }
 
-/// The stream is read by another operation at the moment.
+/// The stream has a reader.
 pub fn taken() -> Error {
-    Error::new(ErrorKind::TransactionState, "this stream is being read by somebody else")
-        .hint("make a stream for each reader")
+    Error::new(ErrorKind::TransactionState, "this stream has a reader already").hint("make a stream for each reader")
+}
+
+fn closed_early() -> Error {
+    Error::new(ErrorKind::TransactionState, "this stream was closed before its end")
+        .hint("what came before is not all there is: make a new stream and read it to its end")
 }
