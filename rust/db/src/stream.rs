@@ -59,13 +59,19 @@ enum Source {
     Cursor(Box<Cursor>),
     /// One exchange, under way.
     Flow(Flow),
-    /// The place behind the last row; None before the first.
-    Seek(Option<Seek>),
+    Seek {
+        /// The place behind the last row; None before the first.
+        from: Option<Seek>,
+        /// Its number in the transaction of the caller.
+        number: Option<u32>,
+    },
 }
 
 /// A cursor of the server, and the query that it is over.
 struct Cursor {
     name: String,
+    /// In its transaction.
+    number: u32,
     query: Statement,
     label: Label,
 }
@@ -180,12 +186,21 @@ impl Stream {
                 let limits = context.limits();
                 // One that was ended or has failed has closed it already.
                 let Ok(mut held) = transaction.hold(&limits).await else { return Ok(()) };
+                if !held.remove_stream(cursor.number) {
+                    return Ok(());
+                }
                 let close = Statement::unscoped(format!("CLOSE {}", cursor.name), "a cursor of a stream");
                 let closed = control(held.session()?, &close, Effect::Nothing, &limits).await;
                 if closed.is_err() {
                     held.abort();
                 }
                 closed
+            }
+            (None, Source::Seek { number: Some(number), .. }, Some(transaction)) => {
+                if let Ok(mut held) = transaction.hold(&context.limits()).await {
+                    held.remove_stream(number);
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -201,15 +216,19 @@ impl StreamPlan {
             Some(transaction) if dialect.has_cursors() => {
                 (self.declare(dialect.as_ref(), transaction, false, context).await?, None)
             }
+            Some(transaction) => {
+                let number = transaction.hold(&limits).await?.add_stream();
+                (Source::Seek { from: None, number: Some(number) }, None)
+            }
             // In memory its readers would shut out its writers for as long.
-            transaction if transaction.is_some() || self.database.is_of_this_process() => (Source::Seek(None), None),
-            _ if dialect.has_cursors() => {
+            None if self.database.is_of_this_process() => (Source::Seek { from: None, number: None }, None),
+            None if dialect.has_cursors() => {
                 let begin = Begin { read_only: true, ..Begin::default() };
                 let labels = context.labels.clone();
                 let own = Transaction::begin(&self.database, begin, context.cancel.clone(), labels).await?;
                 (self.declare(dialect.as_ref(), &own, true, context).await?, Some(own))
             }
-            _ => (self.flow(dialect, context).await?, None),
+            None => (self.flow(dialect, context).await?, None),
         };
         Ok(Open { source, own, chunk_rows: FIRST_ROWS })
     }
@@ -246,10 +265,11 @@ impl StreamPlan {
         // Named by its query: a FETCH that is kept prepared then always has the same columns.
         let digest = Sha256::digest(query.sql.as_bytes());
         let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = dialect.quote(&format!("dataflow_{digest}_{}", transaction.next_number()));
         let label = Label::new(&scoped, self.database.events());
         let limits = transaction.limits(context.cancel.clone());
         let mut held = transaction.hold(&limits).await?;
+        let number = held.add_stream();
+        let name = dialect.quote(&format!("dataflow_{digest}_{number}"));
         if own {
             // All rows will be read, not only the first.
             let whole = Statement::unscoped("SET LOCAL cursor_tuple_fraction = 1", "a cursor of a stream");
@@ -260,7 +280,7 @@ impl StreamPlan {
             held.abort();
         }
         declared?;
-        Ok(Source::Cursor(Box::new(Cursor { name, query, label })))
+        Ok(Source::Cursor(Box::new(Cursor { name, number, query, label })))
     }
 }
 
@@ -269,10 +289,11 @@ impl Open {
         let transaction = self.own.as_ref().or(context.transaction.as_ref());
         match &mut self.source {
             Source::Cursor(cursor) => {
-                let Cursor { name, query, label } = cursor.as_ref();
+                let Cursor { name, number, query, label } = cursor.as_ref();
                 let transaction = transaction.ok_or_else(|| Error::internal("a cursor outside a transaction"))?;
                 let limits = transaction.limits(context.cancel.clone());
                 let mut held = transaction.hold(&limits).await?;
+                held.check_stream(*number)?;
                 let fetch = query.fetch(name, self.chunk_rows as u64);
                 let reply = run(held.session()?, &fetch, Effect::Nothing, &limits, label).await;
                 if reply.is_err() {
@@ -285,7 +306,10 @@ impl Open {
                 read.database.prove_order(&read.plan, &rows, context).await?;
                 Ok(rows)
             }
-            Source::Seek(from) => {
+            Source::Seek { from, number } => {
+                if let (Some(transaction), Some(number)) = (transaction, number) {
+                    transaction.hold(&transaction.limits(context.cancel.clone())).await?.check_stream(*number)?;
+                }
                 let plan = ReadPlan {
                     columns: read.plan.columns.as_ref().map(|columns| with_order(columns, &read.plan.order)),
                     seek: from.clone(),
