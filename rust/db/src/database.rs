@@ -232,10 +232,14 @@ impl Database {
             let dialect = self.connector.dialect(&capabilities);
             Ok((capabilities, dialect))
         };
-        if self.pool.is_closed() {
-            return Err(closed());
-        }
+        self.check_open()?;
         self.server.get_or_try_init(probe).await
+    }
+
+    /// # Errors
+    /// `Closed` after [`Database::close`].
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.pool.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
     /// (open, idle, waiting, largest size).

@@ -151,6 +151,9 @@ impl Stream {
     }
 
     async fn chunk(&mut self, context: &Context) -> Result<Option<RecordBatch>> {
+        if matches!(self.state, State::New | State::Open(_)) {
+            self.read.database.check_open()?;
+        }
         if let State::New = self.state {
             let open = self.read.open(context).await?;
             self.state = State::Open(Box::new(open));
