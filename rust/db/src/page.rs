@@ -82,16 +82,12 @@ impl Database {
         };
         let rows = rows.slice(0, rows.num_rows().min(size));
         let rows = if matches!(from, Some((Direction::Before, _))) { turned(&rows)? } else { rows };
-        let (mut next, mut previous) = (None, None);
-        if limit.is_some() {
-            let [back, forth] = around(&plan, &rows, from.as_ref(), more)?;
-            if let Some(seek) = forth {
-                next = Some(self.seal(&plan, Direction::After, &seek, context).await?);
-            }
-            if let Some(seek) = back {
-                previous = Some(self.seal(&plan, Direction::Before, &seek, context).await?);
-            }
-        }
+        let [back, forth] = match limit {
+            Some(_) => around(&plan, &rows, from.as_ref(), more)?,
+            None => [None, None],
+        };
+        let places = [(Direction::Before, back), (Direction::After, forth)];
+        let [previous, next] = self.seal(&plan, places, context).await?;
         let rows = project(&rows, &plan)?;
         Ok(Page { rows, next, previous, total })
     }
