@@ -38,7 +38,7 @@ impl Database {
         let (source, key) = self.sealing_key(context).await?;
         for (sealed, (direction, seek)) in sealed.iter_mut().zip(places) {
             if let Some(seek) = seek {
-                let binding = binding(plan, tenant, direction)?;
+                let binding = self.binding(plan, tenant, direction)?;
                 *sealed = Some(seal(source, &key, &binding, encode_seek(&plan.table, &plan.order, &seek)?)?);
             }
         }
@@ -58,11 +58,17 @@ impl Database {
     ) -> Result<Seek> {
         let scope = context.scope();
         let tenant: Option<&TenantId> = scope.tenant_of(&plan.table)?;
-        let binding = binding(plan, tenant, direction)?;
+        let binding = self.binding(plan, tenant, direction)?;
         let (source, sealed) = parse(cursor).ok_or_else(|| refused(direction))?;
         let key = self.opening_key(source, context).await?.ok_or_else(|| refused(direction))?;
         let place = open(&key, &binding, sealed).ok_or_else(|| refused(direction))?;
         decode_seek(&plan.table, &plan.order, &place).ok_or_else(|| refused(direction))
+    }
+}
+
+impl Database {
+    fn binding(&self, plan: &ReadPlan, tenant: Option<&TenantId>, direction: Direction) -> Result<[u8; 32]> {
+        binding([self.dialect_name(), self.name()], plan, tenant, direction)
     }
 }
 
