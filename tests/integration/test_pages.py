@@ -104,6 +104,8 @@ def test_an_offset_begins_pages_too(items: Table[Any]) -> None:
     assert names(page) == "efg"
     assert names(items.list(order_by="name", limit=3, after=page.next)) == "hij"
     assert names(items.list(order_by="name", limit=3, before=page.previous)) == "bcd"
+    behind = items.list(order_by="name", limit=3, offset=10)
+    assert (len(behind), behind.next, behind.previous) == (0, None, None)
 
 
 def test_pages_are_read_inside_a_transaction(db: DataFlow, items: Table[Any]) -> None:

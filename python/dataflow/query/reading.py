@@ -80,7 +80,9 @@ class Reading(Handle[_T]):
             limit: Most rows; None for all of them, without cursors.
             offset: Rows to pass over; not together with a cursor.
             after: `rows.next` of another page: the rows behind it. Filter, order and tenant must be those of that page.
-            before: `rows.previous` of another page: the rows before it, in the same order.
+            before: `rows.previous` of another page: the rows before it, in the same order. A page without rows behind the
+                end has one where a cursor led there; an offset has passed over nobody knows how many rows, and so it
+                is None there.
             fields: The fields to read; the others raise `FieldNotLoadedError` when they are looked at.
             distinct: Whether rows that are equal in all of `fields` come once. The order then ends with these fields
                 instead of the key, and names no others.
