@@ -18,6 +18,7 @@ mod postgres;
 mod read;
 mod schema;
 mod session;
+mod sorted;
 mod sqlite;
 mod stream;
 mod transaction;

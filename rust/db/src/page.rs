@@ -68,8 +68,11 @@ impl Database {
             Total::Estimate => plan.distinct || !self.guesses(),
         };
         asked.total = exact;
-        let rows = self.read(table, asked.clone(), context).await?;
-        let (rows, counted) = if asked.total { split_total(rows)? } else { (rows, None) };
+        let rows = match limit {
+            Some(_) => self.read_beyond(table, asked, context).await?,
+            None => self.read(table, asked, context).await?,
+        };
+        let (rows, counted) = if exact { split_total(rows)? } else { (rows, None) };
         let size = limit.map_or(rows.num_rows(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let more = rows.num_rows() > size;
         let is_all = from.is_none() && plan.offset == 0 && plan.limit != Some(0) && !more;
@@ -109,8 +112,9 @@ impl Database {
 
     /// How many rows match where the page has none: nobody tells it beside a row.
     async fn total_of_none(&self, table: &Table, plan: &ReadPlan, context: &Context) -> Result<i64> {
-        // The first row of all, which tells it too.
-        let first = ReadPlan { limit: Some(1), offset: 0, total: true, ..plan.clone() };
+        // Any row, which tells it too; those that are distinct are counted by their columns.
+        let columns = if plan.distinct { plan.columns.clone() } else { Some(plan.table.key.clone()) };
+        let first = ReadPlan { columns, order: Vec::new(), limit: Some(1), offset: 0, total: true, ..plan.clone() };
         let rows = self.read(table, first, context).await?;
         Ok(split_total(rows)?.1.unwrap_or(0))
     }

@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, UInt64Array};
 use arrow_schema::{Schema, SchemaRef};
+use arrow_select::take::take_record_batch;
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Seek, TenantId};
 use dataflow_core::{Error, ErrorKind, Result};
@@ -84,6 +85,8 @@ struct Flow {
     /// Gives the last rows. None once it has ended.
     exchange: Option<JoinHandle<Result<RecordBatch>>>,
     tenant: Option<TenantId>,
+    /// The last row so far.
+    last: Option<RecordBatch>,
 }
 
 impl Flow {
@@ -253,7 +256,7 @@ impl StreamPlan {
             let outlet = Outlet(sender);
             Ok(fetch(&mut session, &statement, &outlet, &limits, &label).await?.rows)
         });
-        Ok(Source::Flow(Flow { chunks, cancel, exchange: Some(exchange), tenant }))
+        Ok(Source::Flow(Flow { chunks, cancel, exchange: Some(exchange), tenant, last: None }))
     }
 
     async fn declare(
@@ -306,7 +309,10 @@ impl Open {
             }
             Source::Flow(flow) => {
                 let rows = flow.next(&context.cancel).await?;
-                read.database.prove_order(&read.plan, &rows, context).await?;
+                if let Some(order) = read.database.sorted_by(&read.plan.table, &read.plan.order, context).await? {
+                    order.prove(flow.last.as_ref(), &rows)?;
+                    flow.last = last_row(&rows)?;
+                }
                 Ok(rows)
             }
             Source::Seek { from, number } => {
@@ -316,11 +322,12 @@ impl Open {
                 let plan = ReadPlan {
                     columns: read.plan.columns.as_ref().map(|columns| with_order(columns, &read.plan.order)),
                     seek: from.clone(),
-                    limit: Some(self.chunk_rows as u64),
+                    limit: Some(self.chunk_rows as u64 + 1),
                     ..read.plan.clone()
                 };
                 let context = Context { transaction: transaction.cloned(), ..context.clone() };
-                let rows = read.database.read(&read.table, plan, &context).await?;
+                let rows = read.database.read_beyond(&read.table, plan, &context).await?;
+                let rows = rows.slice(0, rows.num_rows().min(self.chunk_rows));
                 if let Some(last) = rows.num_rows().checked_sub(1) {
                     *from = Some(place(&read.plan.table, &read.plan.order, &rows, last)?);
                 }
@@ -328,6 +335,13 @@ impl Open {
             }
         }
     }
+}
+
+/// A copy: a slice would keep all rows in memory.
+fn last_row(rows: &RecordBatch) -> Result<Option<RecordBatch>> {
+    let Some(last) = rows.num_rows().checked_sub(1) else { return Ok(None) };
+    let row = take_record_batch(rows, &UInt64Array::from_value(last as u64, 1));
+    row.map(Some).map_err(|error| Error::internal(error.to_string()))
 }
 
 /// The stream has a reader.
