@@ -42,32 +42,23 @@ pub struct Page {
     pub total: Option<i64>,
 }
 
+/// What is read for a page.
+pub(crate) struct Asked {
+    pub plan: ReadPlan,
+    /// The place where it begins.
+    from: Option<(Direction, Seek)>,
+    /// Most rows of the page; None where it gets no cursors.
+    limit: Option<u64>,
+}
+
 impl Database {
     /// One page of the rows of a plan, whose order ends with what tells its rows apart.
     ///
     /// # Errors
     /// `InvalidCursor` for a cursor of another list, `InvalidFilter` for one with an offset.
     pub async fn page(&self, table: &Table, plan: ReadPlan, options: PageOptions, context: &Context) -> Result<Page> {
-        let from = self.start(&plan, options.cursor.as_ref(), context).await?;
-        let mut asked = plan.clone();
-        if let Some((direction, seek)) = &from {
-            asked.seek = Some(seek.clone());
-            if *direction == Direction::Before {
-                asked.order = reversed(&plan.order);
-            }
-        }
-        let limit = plan.limit.filter(|&limit| limit > 0);
-        if limit.is_some() {
-            // One row more tells whether there is another page.
-            asked.limit = limit.map(|limit| limit.saturating_add(1).min(i64::MAX.unsigned_abs()));
-        }
-        asked.columns = plan.columns.as_ref().map(|columns| with_order(columns, &plan.order));
-        let exact = match options.total {
-            Total::Unasked => false,
-            Total::Exact => true,
-            Total::Estimate => plan.distinct || !self.guesses(),
-        };
-        asked.total = exact;
+        let Asked { plan: asked, from, limit } = self.ask_page(&plan, &options, context).await?;
+        let exact = asked.total;
         let rows = match limit {
             Some(_) => self.read_beyond(table, asked, context).await?,
             None => self.read(table, asked, context).await?,
@@ -93,6 +84,30 @@ impl Database {
         let [previous, next] = self.seal(&plan, places, context).await?;
         let rows = project(&rows, &plan)?;
         Ok(Page { rows, next, previous, total })
+    }
+
+    /// What is read for a page.
+    pub(crate) async fn ask_page(&self, plan: &ReadPlan, options: &PageOptions, context: &Context) -> Result<Asked> {
+        let from = self.start(plan, options.cursor.as_ref(), context).await?;
+        let mut asked = plan.clone();
+        if let Some((direction, seek)) = &from {
+            asked.seek = Some(seek.clone());
+            if *direction == Direction::Before {
+                asked.order = reversed(&plan.order);
+            }
+        }
+        let limit = plan.limit.filter(|&limit| limit > 0);
+        if limit.is_some() {
+            // One row more tells whether there is another page.
+            asked.limit = limit.map(|limit| limit.saturating_add(1).min(i64::MAX.unsigned_abs()));
+        }
+        asked.columns = plan.columns.as_ref().map(|columns| with_order(columns, &plan.order));
+        asked.total = match options.total {
+            Total::Unasked => false,
+            Total::Exact => true,
+            Total::Estimate => plan.distinct || !self.guesses(),
+        };
+        Ok(Asked { plan: asked, from, limit })
     }
 
     async fn start(

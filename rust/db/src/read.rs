@@ -98,7 +98,7 @@ impl Database {
         Ok(dialect.expected_rows(&text_cell(&told, 0)))
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         scoped: &ScopedPlan,
         statement: &Statement,

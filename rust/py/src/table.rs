@@ -18,6 +18,7 @@ use crate::caller::{Caller, CallerTuple, Naming, renumbered, shifted};
 use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
+use crate::explain::PyExplainer;
 use crate::indexes::PyIndexes;
 use crate::input::{Input, RowForm};
 use crate::load::{PyLoad, SharedLoad};
@@ -64,10 +65,7 @@ impl PyTable {
     }
 
     fn filter(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
-        match filter {
-            None => Ok(Filter::And(Vec::new())),
-            Some(filter) => parse(self.schema(), raw::read(filter)?, self.database.floats()).or_raise(py),
-        }
+        page::filter(py, self.schema(), self.database.floats(), filter)
     }
 
     /// The filter of a change, which names some rows unless `all_rows` says that every one is meant; the caller calls it
@@ -498,6 +496,10 @@ impl PyTable {
         let target = self.target(py, conflict_on)?;
         let cut = Cut { target, duplicates: read_duplicates(duplicates)?, found, rows };
         Ok(PyRanges::new(Arc::clone(&self.model), input, naming, cut))
+    }
+
+    fn explainer(&self) -> PyExplainer {
+        PyExplainer::new(Arc::clone(&self.database), Arc::clone(&self.table))
     }
 
     fn indexes(&self) -> PyIndexes {

@@ -7,7 +7,7 @@ mod pattern;
 
 use super::{
     BeginSteps, Dialect, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece,
-    PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
+    PlanForm, PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{NumberTest, Pattern};
@@ -243,6 +243,13 @@ impl Dialect for Mysql {
 
     fn seeks_by_rows(&self) -> bool {
         false
+    }
+
+    /// MySQL tells what it did as a text only.
+    fn plan_of(&self, analyze: bool) -> Option<PlanForm> {
+        let words = if analyze { "ANALYZE FORMAT=JSON " } else { "EXPLAIN FORMAT=JSON " };
+        let form = PlanForm { words, is_json: true, counts_rows: false, look: None };
+        (self.mariadb || !analyze).then_some(form)
     }
 
     fn explain(&self) -> Option<&'static str> {
