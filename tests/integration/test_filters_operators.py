@@ -16,6 +16,7 @@ from dataflow import DataFlow, MaxLength, Precision, Unique, errors
 from tests.database import Database
 from tests.integration import bare
 from tests.integration.fresh import fresh, subclass
+from tests.integration.test_filters_indexes import LOOKED_AT, LOOKED_UP
 
 GOLDEN = Path(__file__).with_name("FILTERS.md")
 ENGINES = ("postgres", "mariadb", "sqlite")
@@ -44,6 +45,9 @@ plain Python (`tests/property/test_filters.py`).
   JSON.
 - `$comment` is checked to be a str, and left out of the statement: a text in it would make every statement a
   new one.
+- Index: whether the rows of a field are looked up in an index that begins with it, by the plans of the databases for
+  100,000 rows (`tests/integration/test_filters_indexes.py`); `table.explain(filter)` tells for any filter. `$like`
+  and `$regex` are where they begin with plain text. What lies in lists and JSON is in no index.
 - `$in` and `$nin` of more values than a statement has parameters travel as one: an array (PostgreSQL) or JSON.
 
 """
@@ -119,9 +123,13 @@ def test_each_operator_finds_its_rows(db: DataFlow, operator: str) -> None:
 
 
 def test_the_table_of_operators_is_what_is_tested() -> None:
-    rows = [["operator", "of", "example", *ENGINES], ["---"] * 6]
+    assert {*LOOKED_UP, *LOOKED_AT} == {*EXAMPLES}
+    rows = [["operator", "of", "example", *ENGINES, "index"], ["---"] * 7]
     for operator, (place, filter, _) in EXAMPLES.items():
-        rows.append([f"`{operator}`", place, f"`{json.dumps(filter, ensure_ascii=False)}`", *("yes" for _ in ENGINES)])
+        engines = LOOKED_UP[operator][1] if operator in LOOKED_UP else ()
+        index = "yes" if engines == ENGINES else ", ".join(engines) or "no"
+        example = f"`{json.dumps(filter, ensure_ascii=False)}`"
+        rows.append([f"`{operator}`", place, example, *("yes" for _ in ENGINES), index])
     text = HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows)
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")
