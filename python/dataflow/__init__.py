@@ -26,6 +26,7 @@ from dataflow.engine import DataFlow
 from dataflow.errors import DataFlowError
 from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Ref, Unique, auto, field
 from dataflow.model.register import register_type
+from dataflow.query.explanation import Explanation
 from dataflow.query.progress import LoadProgress
 from dataflow.query.public import PublicTable
 from dataflow.query.result import BulkResult, Outcomes, Records, Reject, Rejects, Rows
@@ -64,6 +65,7 @@ __all__ = [
     "DataFlow",
     "DataFlowError",
     "DeleteNode",
+    "Explanation",
     "Index",
     "ListNode",
     "LoadProgress",

@@ -14,6 +14,7 @@ __all__ = [
     "Buffer",
     "Engine",
     "Events",
+    "Explainer",
     "Indexes",
     "Load",
     "Operation",
@@ -323,6 +324,7 @@ class Table:
     ) -> Ranges:
         """All rows cut by their keys; `found` says whether every row needs one, `keys` whether errors call them so."""
 
+    def explainer(self) -> Explainer: ...
     def indexes(self) -> Indexes: ...
     @property
     def connections(self) -> tuple[int, int]:
@@ -375,6 +377,36 @@ class Ranges:
         """Rows that are left out because another one has their key; 0 before the first piece."""
 
 @final
+class Explainer:
+    """How the reads of a table are done; `explain` says whether the read is done too, and whether values are shown."""
+
+    def page(
+        self,
+        filter: _Filter | None,
+        order_by: Sequence[str],
+        limit: int | None,
+        offset: int,
+        place: tuple[str, str] | None,
+        fields: Sequence[str] | None,
+        distinct: bool,
+        include_deleted: bool,
+        total: str,
+        explain: tuple[bool, bool],
+        caller: _Caller,
+    ) -> Operation[dict[str, Any]]:
+        """With the arguments of `Table.page`."""
+
+    def query(
+        self,
+        filter: _Filter | None,
+        pipeline: Sequence[Mapping[str, Any]] | None,
+        include_deleted: bool,
+        explain: tuple[bool, bool],
+        caller: _Caller,
+    ) -> Operation[dict[str, Any]]:
+        """A count, or a pipeline where there is one."""
+
+@final
 class Indexes:
     """The indexes of a table that are made when its rows are in."""
 
@@ -409,6 +441,9 @@ class Batch:
 
     @staticmethod
     def concat(batches: Sequence[Batch]) -> Batch: ...
+    def head(self, rows: int) -> Batch:
+        """The first rows."""
+
     def __len__(self) -> int: ...
     def records(self) -> list[dict[str, Any]]: ...
     def instances(self, cls: type[_T]) -> list[_T]:
@@ -420,6 +455,13 @@ class Batch:
 @final
 class RowStream:
     """The rows of a read, some at a time; as an Arrow stream each batch is waited for where it is asked for."""
+
+    def claim(self) -> None:
+        """Makes the caller its one reader; `__arrow_c_stream__` does so by itself.
+
+        Raises:
+            TransactionStateError: It has a reader.
+        """
 
     def next(self) -> Operation[Batch | None]:
         """The next rows; None at the end."""

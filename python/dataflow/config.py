@@ -33,7 +33,8 @@ class Options(TypedDict, total=False):
         clock: What gives the time of `created_at`, `updated_at` and `deleted_at`: a function without arguments that
             returns an aware datetime. Default the system's clock.
         secret_key: What the cursors of pages are sealed with, 32 characters or more (`secrets.token_hex()`), the same
-            for all processes that share cursors. Default a key that the database keeps in `dataflow_meta`; where
+            for all processes that share cursors; those of one database (its kind and its name, or the name of the
+            file) open in no other. Default a key that the database keeps in `dataflow_meta`; where
             DataFlow may not write it there (`schema_mode`, rights of the login, `sqlite:///:memory:`), each process has
             its own.
         read_replicas: Not built yet.

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, NamedTuple
 
-from dataflow import DataFlow, MaxLength, Ref, Table
+from dataflow import DataFlow, Index, MaxLength, Ref, Table
 from tests.integration.fresh import subclass
 
 AUTHORS: list[dict[str, Any]] = [
@@ -46,10 +46,10 @@ class Library(NamedTuple):
 def library(db: DataFlow, **options: Any) -> Library:
     """Empty tables of their own; `options` are those of the models."""
     author = subclass(Author)
-    by = Annotated[int | None, Ref(author.__name__, related="books")]
+    by = Annotated[int | None, Ref(author.__name__, related="books"), Index()]
     hints = {"title": str, "pages": int, "author_id": by, "notes": dict[str, Any] | None}
     book = model("Book", hints, author_id=None, notes=None)
-    review = model("Review", {"book_id": Annotated[int, Ref(book.__name__, related="reviews")], "stars": int})
+    review = model("Review", {"book_id": Annotated[int, Ref(book.__name__, related="reviews"), Index()], "stars": int})
     for cls in (author, book, review):
         cls.__dataflow__ = options
     return Library(*(db.table(db.model(cls)) for cls in (author, book, review)))

@@ -191,6 +191,36 @@ def test_a_secret_is_for_all_processes_that_have_it(database: Database, notes: T
                     table.list(order_by="name", after=given)
 
 
+@pytest.mark.parametrize("other", ["another database", "another kind"])
+def test_a_secret_opens_no_cursor_of_another_database(
+    database: Database, tmp_path: Path, request: pytest.FixtureRequest, other: str
+) -> None:
+    """It would begin somewhere in the other list, and nobody could tell."""
+    if other == "another kind" and database.kind == "sqlite":
+        url = request.getfixturevalue("postgres15").create_database()
+    elif other == "another kind" or database.kind == "sqlite":
+        url = (
+            f"sqlite:///{tmp_path}/{bare.name_of(database).rpartition('/')[2]}{'' if other == 'another kind' else 'x'}"
+        )
+    else:
+        url = request.getfixturevalue({"postgres": "postgres15"}.get(database.kind, database.kind)).create_database()
+    cursors, tables = list[str | None](), list[Table[Any]]()
+    with (
+        closing(DataFlow(database.url, secret_key=SECRET)) as first,
+        closing(DataFlow(url, secret_key=SECRET)) as second,
+    ):
+        for db in (first, second):
+            table = db.table(db.model(Note))
+            table.bulk_delete(all_rows=True)
+            table.bulk_create([{"name": name} for name in "abc"])
+            cursors.append(table.list(order_by="name", limit=1).next)
+            tables.append(table)
+        for own, table in enumerate(tables):
+            assert [row.name for row in table.list(order_by="name", after=cursors[own])] == ["b", "c"]
+            with pytest.raises(errors.InvalidCursorError):
+                table.list(order_by="name", after=cursors[1 - own])
+
+
 @pytest.mark.parametrize("mode", ["off", "check"])
 def test_without_a_kept_key_cursors_are_of_the_process(database: Database, notes: Table[Any], mode: Any) -> None:
     bare.execute(database, "DELETE FROM dataflow_meta WHERE \"key\" = 'cursor_key'")

@@ -16,6 +16,7 @@ from dataflow import DataFlow, MaxLength, Precision, Ref, Table, Unique, errors
 from tests.database import Database
 from tests.integration import bare
 from tests.integration.fresh import fresh, subclass
+from tests.integration.test_filters_indexes import LOOKED_AT, LOOKED_UP
 from tests.property.mongo import REASONS
 
 GOLDEN = Path(__file__).with_name("FILTERS.md")
@@ -47,9 +48,12 @@ plain Python (`tests/property/test_filters.py`), and with what mongomock finds (
   JSON.
 - `author.name` is a field of the row that `author_id` refers to; where there is none, its fields are null.
   `$some`, `$every` and `$none` are of the rows that refer to this one (`related=` of their `Ref`); they and paths
-  lead on: `book.author.books`. Rows of other tenants and soft-deleted rows are never there.
+  lead on: `book.author.books`. An `Index()` beside the `Ref` finds them. Rows of other tenants and soft-deleted rows are never there.
 - `$comment` is checked to be a str, and left out of the statement: a text in it would make every statement a
   new one.
+- Index: whether the rows of a field are looked up in an index that begins with it, by the plans of the databases for
+  100,000 rows (`tests/integration/test_filters_indexes.py`); `table.explain(filter)` tells for any filter. `$like`
+  and `$regex` are where they begin with plain text. What lies in lists and JSON is in no index.
 - `$in` and `$nin` of more values than a statement has parameters travel as one: an array (PostgreSQL) or JSON.
 
 """
@@ -86,6 +90,7 @@ ROWS: list[dict[str, Any]] = [
     {"no": 2, "qty": 7, "low": None, "name": "100%", "tags": [], "sizes": [5], "meta": {"l": [{"a": 1, "b": "Ab"}]}},
     {"no": 3},
 ]
+OF_OTHERS = ("$some", "$every", "$none")
 # Operator -> where, an example, and the rows it finds.
 EXAMPLES: dict[str, tuple[str, dict[str, Any], list[int]]] = {
     "$eq": ("every field, JSON path", {"qty": {"$eq": 6}}, [1]),
@@ -147,9 +152,14 @@ def test_each_operator_finds_its_rows(db: DataFlow, operator: str) -> None:
 
 
 def test_the_table_of_operators_is_what_is_tested() -> None:
-    rows = [["operator", "of", "example", *ENGINES], ["---"] * 6]
+    assert {*LOOKED_UP, *LOOKED_AT, *OF_OTHERS} == {*EXAMPLES}
+    rows = [["operator", "of", "example", *ENGINES, "index"], ["---"] * 7]
     for operator, (place, filter, _) in EXAMPLES.items():
-        rows.append([f"`{operator}`", place, f"`{json.dumps(filter, ensure_ascii=False)}`", *("yes" for _ in ENGINES)])
+        engines = LOOKED_UP[operator][1] if operator in LOOKED_UP else ()
+        index = "yes" if engines == ENGINES else ", ".join(engines) or "no"
+        index = "that of the reference" if operator in OF_OTHERS else index
+        example = f"`{json.dumps(filter, ensure_ascii=False)}`"
+        rows.append([f"`{operator}`", place, example, *("yes" for _ in ENGINES), index])
     text = HEAD + "".join(f"| {' | '.join(row)} |\n" for row in rows) + TAIL + "".join(f"- {why}.\n" for why in REASONS)
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")

@@ -104,6 +104,8 @@ def test_an_offset_begins_pages_too(items: Table[Any]) -> None:
     assert names(page) == "efg"
     assert names(items.list(order_by="name", limit=3, after=page.next)) == "hij"
     assert names(items.list(order_by="name", limit=3, before=page.previous)) == "bcd"
+    behind = items.list(order_by="name", limit=3, offset=10)
+    assert (len(behind), behind.next, behind.previous) == (0, None, None)
 
 
 def test_pages_are_read_inside_a_transaction(db: DataFlow, items: Table[Any]) -> None:
@@ -227,3 +229,46 @@ def test_texts_that_differ_further_than_the_database_sorts_are_refused(database:
     else:
         found = items.list({"name": {"$gte": "é"}}, order_by="-name", limit=None)
         assert [row.name[3_999:] for row in found] == ["cd", "c", "b", "a"]
+
+
+LONGEST = "é" * 4_000
+
+
+def test_a_long_text_at_the_end_of_a_page_or_chunk_is_no_open_order(db: DataFlow, items: Table[Any]) -> None:
+    """What stands on both sides of the cut is read, and compared."""
+    items.bulk_create([{"name": f"{at:04}{LONGEST}"} for at in range(1_000)])
+    given: dict[str, Any] = {"filter": {"name": {"$lt": "9"}}, "order_by": "name", "fields": ["name"]}
+    expected = [f"{at:04}" for at in range(1_000)]
+    assert [row.name[:4] for row in items.stream(**given)] == expected
+    with db.transaction():
+        assert [row.name[:4] for row in items.stream(**given)] == expected
+    page = items.list(**given, limit=10)
+    assert [row.name[:4] for row in page] == expected[:10]
+    assert [row.name[:4] for row in items.list(**given, limit=10, after=page.next)] == expected[10:20]
+
+
+def test_neighbours_in_two_chunks_are_compared(database: Database, items: Table[Any]) -> None:
+    items.bulk_create([{"name": LONGEST + f"{at:04}"} for at in range(600)])
+    rows = items.stream({"name": {"$gt": "é"}}, order_by="name", fields=["id"])
+    if database.kind == "mariadb":
+        with pytest.raises(errors.LimitExceededError):
+            list(rows)
+    else:
+        assert [row.id for row in rows] == sorted(row.id for row in items.list({"name": {"$gt": "é"}}, limit=None))
+
+
+def test_what_an_earlier_field_tells_apart_is_in_order(items: Table[Any]) -> None:
+    items.bulk_create([{"group": at, "name": LONGEST + str(9 - at)} for at in range(10)])
+    given: dict[str, Any] = {"filter": {"name": {"$gt": "é"}}, "order_by": ["-group", "name"]}
+    assert [row.group for row in items.list(**given, limit=None)] == [*range(9, -1, -1)]
+    assert [row.group for row in items.list(**given, limit=4)] == [9, 8, 7, 6]
+    assert [row.group for row in items.stream(**given)] == [*range(9, -1, -1)]
+
+
+def test_a_total_needs_no_order(items: Table[Any]) -> None:
+    items.bulk_create([{"name": LONGEST + end} for end in "ab"])
+    for given in ({}, {"fields": ["name"], "distinct": True}):
+        page = items.list({"name": {"$gt": "é"}}, order_by="name", limit=0, total="exact", **given)
+        assert (len(page), page.total) == (0, 2)
+        page = items.list({"name": {"$gt": "é"}}, order_by="name", limit=5, offset=9, total="exact", **given)
+        assert (len(page), page.total) == (0, 2)

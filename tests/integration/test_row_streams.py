@@ -1,7 +1,6 @@
 """Rows one after the other: all of them once, of one moment, and a connection that is free again however it ends."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from contextlib import closing
 from typing import Any
 
@@ -101,7 +100,8 @@ def test_a_stream_that_is_left_gives_its_connection_back(db: DataFlow, items: Ta
                 next(rows)
                 stream.close()
                 # What came with the chunk is still there.
-                assert len(list(rows)) < COUNT - 1
+                with pytest.raises(errors.TransactionStateError):
+                    list(rows)
             case "with":
                 with stream:
                     next(iter(stream))
@@ -119,7 +119,7 @@ async def test_an_async_stream_that_is_left_gives_its_connection_back(db: DataFl
         async for _ in stream:
             break
     assert idle(db)
-    rows: AsyncGenerator[Any] = aiter(items.astream())  # type: ignore[assignment]
+    rows = aiter(items.astream())
     await anext(rows)
     await rows.aclose()
     assert idle(db)
@@ -166,12 +166,6 @@ def test_a_stream_outlives_no_transaction(db: DataFlow, items: Table[Any]) -> No
     with pytest.raises(errors.TransactionStateError):
         list(rows)
     assert idle(db)
-
-
-def test_a_stream_is_read_once(items: Table[Any]) -> None:
-    stream = items.stream()
-    assert sum(1 for _ in stream) == COUNT
-    assert list(stream) == []
 
 
 def test_a_stream_is_of_its_tenant(db: DataFlow) -> None:

@@ -1,6 +1,6 @@
 """Rows with many ties and nulls of every type that has an order, random lists of them, and pagers, right and wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
@@ -51,6 +51,17 @@ class Sheet:
     flag_or_none: bool | None
 
 
+class SharedSheet(Sheet):
+    __dataflow__ = {"key": ["part", "no"], "multi_tenant": True, "soft_delete": True}  # noqa: RUF012
+
+
+# Where they are kept.
+ENDLESS: dict[str, list[float]] = {
+    "postgres": [float("-inf"), float("inf"), float("nan")],
+    "sqlite": [float("-inf"), float("inf")],
+    "mariadb": [],
+}
+
 VALUES: dict[str, list[Any]] = {
     "flag": [False, True],
     "size": [-(2**63), -1, 0, 7, 2**63 - 1],
@@ -70,10 +81,12 @@ VALUES: dict[str, list[Any]] = {
 FIELDS = [*VALUES, *(f"{name}_or_none" for name in VALUES), "part", "no"]
 
 
-def rows(random: Random, count: int) -> list[dict[str, Any]]:
+def rows(random: Random, count: int, endless: list[float]) -> list[dict[str, Any]]:
+    values = {**VALUES, "weight": VALUES["weight"] + endless}
+
     def value(field: str) -> Any:
         name = field.removesuffix("_or_none")
-        return None if name != field and random.random() < 0.3 else random.choice(VALUES[name])
+        return None if name != field and random.random() < 0.3 else random.choice(values[name])
 
     fields = [field for field in FIELDS if field not in ("part", "no")]
     made = [
@@ -88,78 +101,103 @@ class Listing(NamedTuple):
 
     filter: dict[str, Any] | None
     order: list[str]
+    # The fields in which rows are distinct.
+    distinct: list[str] | None = None
+    include_deleted: bool = False
 
     @staticmethod
     def random(random: Random) -> "Listing":
         names = random.sample(FIELDS, random.choice([0, 1, 1, 2, 2, 3, 4]))
         order = [random.choice(["", "-"]) + name for name in names]
         filters = [None, None, {"no": {"$lt": 30}}, {"$or": [{"flag": True}, {"size_or_none": None}]}, {"no": -1}]
-        return Listing(random.choice(filters), order)
+        others = random.sample(FIELDS, random.choice([0, 1, 2]))
+        fields = sorted({*names, *others}) if random.random() < 0.3 else []
+        return Listing(random.choice(filters), order, fields or None, include_deleted=random.random() < 0.3)
 
-    def sorted(self, rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    def page(self, table: Table[Any], fields: list[str] | None = None, **given: Any) -> Rows[Any]:
+        return table.list(
+            self.filter,
+            order_by=self.order,
+            include_deleted=self.include_deleted,
+            fields=self.distinct or fields,
+            distinct=self.distinct is not None,
+            **given,
+        )
+
+    def keys(self, rows: Iterable[Mapping[str, Any]]) -> "Keys":
+        """What tells rows of the list apart."""
+        names = self.distinct or ["part", "no"]
+        return [tuple(str(row[name]) if row[name] != row[name] else row[name] for name in names) for row in rows]
+
+    def sorted(self, rows: list[dict[str, Any]]) -> "Keys":
         """The keys of the rows, as Python orders them."""
         order = list(self.order)
         named = {name.removeprefix("-") for name in order}
-        order += [name for name in ("part", "no") if name not in named]
+        order += [name for name in sorted(self.distinct or ["part", "no"], key=by_place) if name not in named]
         found = list(rows)
         for name in reversed(order):
             field = name.removeprefix("-")
-            found.sort(key=lambda row: smallest_null(row[field]), reverse=name.startswith("-"))
-        return [(row["part"], row["no"]) for row in found]
+            found.sort(key=lambda row: in_order(row[field]), reverse=name.startswith("-"))
+        return list(dict.fromkeys(self.keys(found)))
 
 
-def smallest_null(value: Any) -> tuple[int, Any]:
-    return (0, 0) if value is None else (1, value.encode() if isinstance(value, str) else value)
+def by_place(field: str) -> int:
+    """Fields end an order as they stand in the model."""
+    return list(Sheet.__annotations__).index(field)
 
 
-Keys = list[tuple[str, int]]
+def in_order(value: Any) -> tuple[int, Any]:
+    """Null is the smallest of all, NaN the largest number."""
+    if value is None or value != value:
+        return (0 if value is None else 2, 0)
+    return (1, value.encode() if isinstance(value, str) else value)
+
+
+Keys = list[tuple[Any, ...]]
 Pager = Callable[[Table[Any], Listing, Random], Keys]
 
 
-def keys(page: Rows[Any]) -> Keys:
-    return [(row.part, row.no) for row in page]
+def keys(listing: Listing, page: Rows[Any]) -> Keys:
+    return listing.keys(page.records())
 
 
 def forward(table: Table[Any], listing: Listing, random: Random) -> Keys:
     """Every page from the first to the last, each of another size."""
-    page = table.list(listing.filter, order_by=listing.order, limit=random.randint(1, 20))
+    page = listing.page(table, limit=random.randint(1, 20))
     assert page.previous is None
-    found = keys(page)
+    found = keys(listing, page)
     while page.next is not None:
         fields = random.choice([None, ["part", "no"]])
-        page = table.list(
-            listing.filter, order_by=listing.order, limit=random.randint(1, 20), after=page.next, fields=fields
-        )
-        found += keys(page)
+        page = listing.page(table, fields, limit=random.randint(1, 20), after=page.next)
+        found += keys(listing, page)
     return found
 
 
 def backward(table: Table[Any], listing: Listing, random: Random) -> Keys:
     """Every page from the last to the first."""
-    page = table.list(listing.filter, order_by=listing.order, limit=1)
-    first = keys(page)
+    page = listing.page(table, limit=1)
+    first = keys(listing, page)
     while page.next is not None:
-        page = table.list(listing.filter, order_by=listing.order, limit=17, after=page.next)
-    found = keys(page)
+        page = listing.page(table, limit=17, after=page.next)
+    found = keys(listing, page)
     while page.previous is not None:
-        limit = random.randint(1, 20)
-        page = table.list(listing.filter, order_by=listing.order, limit=limit, before=page.previous)
-        found = keys(page) + found
+        page = listing.page(table, limit=random.randint(1, 20), before=page.previous)
+        found = keys(listing, page) + found
     assert found[:1] == first
     return found
 
 
 def to_and_fro(table: Table[Any], listing: Listing, random: Random) -> Keys:
     """Forward, and at every page back once: the rows before it are those seen before."""
-    page = table.list(listing.filter, order_by=listing.order, limit=random.randint(1, 20))
-    found = keys(page)
+    page = listing.page(table, limit=random.randint(1, 20))
+    found = keys(listing, page)
     while page.next is not None:
-        page = table.list(listing.filter, order_by=listing.order, limit=random.randint(1, 20), after=page.next)
-        back = table.list(listing.filter, order_by=listing.order, limit=5, before=page.previous)
-        assert keys(back) == found[-5:]
-        again = table.list(listing.filter, order_by=listing.order, limit=len(page), after=back.next)
-        assert keys(again) == keys(page)
-        found += keys(page)
+        page = listing.page(table, limit=random.randint(1, 20), after=page.next)
+        back = listing.page(table, limit=5, before=page.previous)
+        assert keys(listing, back) == found[-5:]
+        again = listing.page(table, limit=len(page), after=back.next)
+        assert keys(listing, again) == keys(listing, page)
+        found += keys(listing, page)
     return found
 
 
@@ -170,29 +208,37 @@ def loses_nulls(table: Table[Any], listing: Listing, random: Random) -> Keys:
     """As a condition `a > 1 OR (a = 1 AND …)` does, where null is none of these."""
     column = next((name.removeprefix("-") for name in listing.order if name.endswith("_or_none")), None)
     found = forward(table, listing, random)
-    lost = set() if column is None else set(keys(table.list({column: None}, limit=None)))
-    return [key for at, key in enumerate(found) if at < 20 or key not in lost]
+    if column is None:
+        return found
+    nulls = listing._replace(filter={"$and": [listing.filter or {}, {column: None}]})
+    lost = set(keys(listing, nulls.page(table, limit=None)))
+    return [key for at, key in enumerate(found) if at < 5 or key not in lost]
 
 
 def sees_ties_once(table: Table[Any], listing: Listing, random: Random) -> Keys:
     """As a condition on the first column alone does."""
-    if not listing.order:
+    if not listing.order or listing.distinct:
         return forward(table, listing, random)
     column, found = listing.order[0].removeprefix("-"), []
-    page = table.list(listing.filter, order_by=listing.order, limit=10)
+    page = listing.page(table, limit=10)
     while len(page) > 0:
-        found += keys(page)
+        found += keys(listing, page)
         seen = getattr(page[-1], column)
         operator = "$lt" if listing.order[0].startswith("-") else "$gt"
-        filter = {"$and": [listing.filter or {}, {column: {operator: seen}}]}
-        page = table.list(filter, order_by=listing.order, limit=10) if seen is not None else page[:0]
+        behind = listing._replace(filter={"$and": [listing.filter or {}, {column: {operator: seen}}]})
+        page = behind.page(table, limit=10) if seen is not None else page[:0]
     return found
 
 
 def passes_over_one(table: Table[Any], listing: Listing, random: Random) -> Keys:
     """The row that told of another page is taken for one that was shown."""
     found, offset = [], 0
-    while page := keys(table.list(listing.filter, order_by=listing.order, limit=10, offset=offset)):
+    while page := keys(listing, listing.page(table, limit=10, offset=offset)):
         found += page
         offset += 11
     return found
+
+
+def sees_deleted_rows(table: Table[Any], listing: Listing, random: Random) -> Keys:
+    """As a page that forgets whom the first one was for."""
+    return forward(table, listing._replace(include_deleted=True), random)

@@ -16,6 +16,18 @@ from dataflow.query.stream import AsyncRowStream, RowStream
 if TYPE_CHECKING:
     from dataflow import _core
 
+    _Asked = tuple[
+        Filter | None,
+        list[str],
+        int | None,
+        int,
+        tuple[str, str] | None,
+        Sequence[str] | None,
+        bool,
+        bool,
+        str,
+    ]
+
 __all__ = ["Page", "Reading", "Total"]
 
 _T = TypeVar("_T")
@@ -80,7 +92,9 @@ class Reading(Handle[_T]):
             limit: Most rows; None for all of them, without cursors.
             offset: Rows to pass over; not together with a cursor.
             after: `rows.next` of another page: the rows behind it. Filter, order and tenant must be those of that page.
-            before: `rows.previous` of another page: the rows before it, in the same order.
+            before: `rows.previous` of another page: the rows before it, in the same order. A page without rows behind
+                the end has one where a cursor led there; behind an offset, which has passed over nobody knows how many
+                rows, it is None.
             fields: The fields to read; the others raise `FieldNotLoadedError` when they are looked at.
             distinct: Whether rows that are equal in all of `fields` come once. The order then ends with these fields
                 instead of the key, and names no others.
@@ -175,14 +189,16 @@ class Reading(Handle[_T]):
         return self._core.read(self._key_filter(key), [], 1, 0, None, deleted, self._here())
 
     def _page(self, page: Page) -> _core.Operation[tuple[_core.Batch, str | None, str | None, int | None]]:
+        return self._core.page(*self._asked(page), self._here())
+
+    def _asked(self, page: Page) -> _Asked:
+        """The arguments of a page as the compiled module takes them."""
         _check_rows("limit", page.limit)
         _check_rows("offset", page.offset)
         names, order = _read_fields(page.fields), read_order(page.order_by)
         distinct, deleted = read_flag(page.distinct, "distinct"), read_flag(page.include_deleted, "include_deleted")
         place, total, offset = _read_place(page.after, page.before), _read_total(page.total), page.offset or 0
-        return self._core.page(
-            page.filter, order, page.limit, offset, place, names, distinct, deleted, total, self._here()
-        )
+        return page.filter, order, page.limit, offset, place, names, distinct, deleted, total
 
     def _stream(
         self,

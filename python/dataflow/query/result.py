@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["OUTCOMES", "BulkResult", "Outcomes", "Records", "Reject", "Rejects", "Rows"]
 
 _T = TypeVar("_T")
+# Rows in a notebook.
+_SHOWN = 20
 
 
 class Rows(Sequence[_T], Generic[_T]):
@@ -79,6 +81,16 @@ class Rows(Sequence[_T], Generic[_T]):
     def records(self) -> list[dict[str, Any]]:
         """The rows as dicts."""
         return self._batch.records()
+
+    def _repr_html_(self) -> str:
+        """The first rows as a table, for notebooks."""
+        # Here and not above: programs do without it, and it takes the table of all HTML entities along.
+        from dataflow.query.markup import rows_table
+
+        return rows_table(self._head(_SHOWN), len(self))
+
+    def _head(self, rows: int) -> list[dict[str, Any]]:
+        return self._batch.head(rows).records() if isinstance(self._batch, _core.Batch) else self.records()[:rows]
 
     def to_arrow(self) -> pyarrow.Table:
         """The rows as a `pyarrow.Table`, without a copy."""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from dataflow._spelling import not_built
 from dataflow.query.aggregating import Aggregating
+from dataflow.query.explaining import Explaining
 from dataflow.query.expression import Columns
 from dataflow.query.handle import Filter
 from dataflow.query.public import Operators, PublicTable, open_public
-from dataflow.query.reading import Reading
 from dataflow.query.selection import Query
 from dataflow.query.sync import Sync
 from dataflow.query.writing import Writing
@@ -19,11 +19,11 @@ __all__ = ["Filter", "Table"]
 
 _T = TypeVar("_T")
 
-_LATER_NAMES = ("explain", "watch")
+_LATER_NAMES = ("watch",)
 _LATER = frozenset({*_LATER_NAMES, *(f"a{name}" for name in _LATER_NAMES)})
 
 
-class Table(Reading[_T], Aggregating[_T], Writing[_T], Sync[_T]):
+class Table(Explaining[_T], Aggregating[_T], Writing[_T], Sync[_T]):
     """The rows of one model. Thread-safe; methods that begin with `a` are to be awaited and do the same.
 
     Operations run in the transaction and for the tenant of the place where they are called. All of them raise

@@ -43,11 +43,17 @@ pub fn refused(direction: Direction) -> Error {
 
 /// A digest of all that a cursor belongs to: another list has another one.
 ///
-/// Limit, fields (unless rows are distinct in them) and total may change from page to page.
+/// `database` tells the databases apart that a program may reach with one key. Limit, fields (unless rows are distinct in
+/// them) and total may change from page to page.
 ///
 /// # Errors
 /// `Internal` for a selection by keys, which has no pages.
-pub fn binding(plan: &ReadPlan, tenant: Option<&TenantId>, direction: Direction) -> Result<[u8; 32]> {
+pub fn binding(
+    database: [&str; 2],
+    plan: &ReadPlan,
+    tenant: Option<&TenantId>,
+    direction: Direction,
+) -> Result<[u8; 32]> {
     let Selection::Matching(filter) = &plan.selection else {
         return Err(Error::internal("pages of rows by key"));
     };
@@ -55,7 +61,7 @@ pub fn binding(plan: &ReadPlan, tenant: Option<&TenantId>, direction: Direction)
     let mut text = Hashed(Sha256::new());
     let distinct = plan.distinct.then_some(&plan.columns);
     let parts = (&table.model, table.fingerprint(), direction, &plan.order, distinct, plan.include_deleted, &plan.view);
-    let written = write!(text, "{parts:?} {:?} {filter:?}", tenant.map(TenantId::as_str));
+    let written = write!(text, "{database:?} {parts:?} {:?} {filter:?}", tenant.map(TenantId::as_str));
     written.map_err(|_| Error::internal("a digest that cannot be written"))?;
     Ok(text.0.finalize().into())
 }
@@ -117,7 +123,15 @@ mod tests {
     }
 
     fn digest(plan: &ReadPlan, tenant: Option<&str>, direction: Direction) -> [u8; 32] {
-        binding(plan, tenant.map(|name| TenantId::new(name).unwrap()).as_ref(), direction).unwrap()
+        binding(["sqlite", "shop"], plan, tenant.map(|name| TenantId::new(name).unwrap()).as_ref(), direction).unwrap()
+    }
+
+    #[test]
+    fn a_cursor_belongs_to_one_database() {
+        let places = [["sqlite", "shop"], ["sqlite", "other"], ["mysql", "shop"], ["", "sqliteshop"]];
+        let digests = places.map(|place| binding(place, &plan(), None, Direction::After).unwrap());
+        assert_eq!(digests[0], digest(&plan(), None, Direction::After));
+        assert!((1..4).all(|at| !digests[..at].contains(&digests[at])));
     }
 
     #[test]

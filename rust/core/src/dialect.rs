@@ -38,8 +38,8 @@ mod write;
 pub use condition::condition_text;
 pub use direct::{SEQUENCE_LOCK, Told, compares};
 pub use form::{
-    BeginSteps, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm, RowsForm,
-    SchemaLock,
+    BeginSteps, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm, PutForm,
+    RowsForm, SchemaLock,
 };
 pub use function::Functions;
 pub use mysql::Mysql;
@@ -50,7 +50,7 @@ pub use sqlite::{
 };
 pub use staged::StagedPut;
 pub use statement::{Param, ParamValue, Returned, Statement, TOTAL};
-pub use table::{Target, add_columns, create_table, foreign_keys};
+pub use table::{Target, add_columns, add_index, create_table, foreign_keys};
 pub use write::takes_arrays;
 
 use crate::error::{Error, Result};
@@ -192,6 +192,10 @@ pub trait Dialect: Functions + Send + Sync + 'static {
     fn has_cursors(&self) -> bool {
         false
     }
+
+    /// What makes a query tell its whole plan, and the columns that come then; `analyze` has it run. None where the
+    /// database has no such words.
+    fn plan_of(&self, analyze: bool) -> Option<PlanForm>;
 
     /// What makes a query tell its plan in one text; None where that has no number of rows in it.
     fn explain(&self) -> Option<&'static str> {

@@ -1,9 +1,11 @@
 //! What an operation will do, before any SQL: a plan, and the plan within its scope.
 
+mod advice;
 mod read;
 mod scope;
 mod seek;
 
+pub use advice::missing_index;
 pub use read::{Order, ReadPlan, parse_distinct_order, parse_fields, parse_names, parse_order};
 pub use scope::{Scope, ScopedPlan, TenantId};
 pub use seek::{Seek, reversed};

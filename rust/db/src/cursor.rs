@@ -22,19 +22,27 @@ const VERSION: u8 = 1;
 const HEAD_BYTES: usize = 2;
 
 impl Database {
-    /// The text of a place in the list of a plan.
-    pub(crate) async fn seal(
+    /// The texts of places in the list of a plan, sealed with one key; None for none.
+    pub(crate) async fn seal<const N: usize>(
         &self,
         plan: &ReadPlan,
-        direction: Direction,
-        seek: &Seek,
+        places: [(Direction, Option<Seek>); N],
         context: &Context,
-    ) -> Result<String> {
+    ) -> Result<[Option<String>; N]> {
+        let mut sealed = [const { None }; N];
+        if places.iter().all(|(_, seek)| seek.is_none()) {
+            return Ok(sealed);
+        }
         let scope = context.scope();
-        let binding = binding(plan, scope.tenant_of(&plan.table)?, direction)?;
-        let place = encode_seek(&plan.table, &plan.order, seek)?;
+        let tenant = scope.tenant_of(&plan.table)?;
         let (source, key) = self.sealing_key(context).await?;
-        seal(source, &key, &binding, place)
+        for (sealed, (direction, seek)) in sealed.iter_mut().zip(places) {
+            if let Some(seek) = seek {
+                let binding = self.binding(plan, tenant, direction)?;
+                *sealed = Some(seal(source, &key, &binding, encode_seek(&plan.table, &plan.order, &seek)?)?);
+            }
+        }
+        Ok(sealed)
     }
 
     /// The place that a cursor stands for in the list of a plan.
@@ -50,11 +58,17 @@ impl Database {
     ) -> Result<Seek> {
         let scope = context.scope();
         let tenant: Option<&TenantId> = scope.tenant_of(&plan.table)?;
-        let binding = binding(plan, tenant, direction)?;
+        let binding = self.binding(plan, tenant, direction)?;
         let (source, sealed) = parse(cursor).ok_or_else(|| refused(direction))?;
         let key = self.opening_key(source, context).await?.ok_or_else(|| refused(direction))?;
         let place = open(&key, &binding, sealed).ok_or_else(|| refused(direction))?;
         decode_seek(&plan.table, &plan.order, &place).ok_or_else(|| refused(direction))
+    }
+}
+
+impl Database {
+    fn binding(&self, plan: &ReadPlan, tenant: Option<&TenantId>, direction: Direction) -> Result<[u8; 32]> {
+        binding([self.dialect_name(), self.name()], plan, tenant, direction)
     }
 }
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cursor::{Keys, Secret};
 use crate::driver::{Access, BulkForm, Capabilities, Connector};
-use crate::dsn::{ServerUrl, parse_server, parse_sqlite};
+use crate::dsn::{ServerUrl, SqliteUrl, parse_server, parse_sqlite};
 use crate::event::EventBus;
 use crate::mysql::MysqlConnector;
 use crate::pool::{Pool, closed};
@@ -83,6 +83,7 @@ pub struct Database {
     server: OnceCell<(Capabilities, Arc<dyn Dialect>)>,
     reaper: OnceCell<()>,
     kind: Kind,
+    name: String,
     options: Options,
     events: EventBus,
     known: RwLock<Known>,
@@ -101,7 +102,7 @@ enum Kind {
 impl Database {
     /// Reads the URL; nothing is sent before the first operation.
     pub fn open(url: &str, options: Options, events: EventBus) -> Result<Self> {
-        let (kind, connector) = connector(url, &options)?;
+        let (kind, name, connector) = connector(url, &options)?;
         let pool = Pool::new(&connector, options.pool_size, options.acquire_timeout, options.connect_timeout, &events)?;
         let cursor_keys = Keys::new(options.secret_key.as_ref())?;
         Ok(Database {
@@ -111,6 +112,7 @@ impl Database {
             server: OnceCell::new(),
             reaper: OnceCell::new(),
             kind,
+            name,
             options,
             events,
             known: RwLock::default(),
@@ -126,6 +128,11 @@ impl Database {
             Kind::Mysql => "mysql",
             Kind::Sqlite => "sqlite",
         }
+    }
+
+    /// The database on its server, the file without its folder: what every process calls it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// What floats the database keeps: known before the first connection.
@@ -239,10 +246,14 @@ impl Database {
             let dialect = self.connector.dialect(&capabilities);
             Ok((capabilities, dialect))
         };
-        if self.pool.is_closed() {
-            return Err(closed());
-        }
+        self.check_open()?;
         self.server.get_or_try_init(probe).await
+    }
+
+    /// # Errors
+    /// `Closed` after [`Database::close`].
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.pool.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
     /// (open, idle, waiting, largest size).
@@ -261,30 +272,30 @@ impl Database {
     }
 }
 
-fn connector(url: &str, options: &Options) -> Result<(Kind, Arc<dyn Connector>)> {
+fn connector(url: &str, options: &Options) -> Result<(Kind, String, Arc<dyn Connector>)> {
     let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
     let scheme = scheme.split_once('+').map_or(scheme, |(scheme, _driver)| scheme);
-    let server = |port| {
-        parse_server(rest, port).map(|mut url| {
-            url.pgbouncer |= options.pgbouncer;
-            url.application_name = url.application_name.or_else(|| options.application_name.clone());
-            url
-        })
-    };
+    let (timeout, cache) = (options.connect_timeout, options.statement_cache);
     Ok(match scheme {
         "postgres" | "postgresql" => {
-            let connector = PostgresConnector::new(&server(5432)?, options.connect_timeout, options.statement_cache)?;
-            (Kind::Postgres, Arc::new(connector))
+            let mut url = parse_server(rest, 5432)?;
+            url.pgbouncer |= options.pgbouncer;
+            url.application_name = url.application_name.or_else(|| options.application_name.clone());
+            let connector = Arc::new(PostgresConnector::new(&url, timeout, cache)?);
+            (Kind::Postgres, url.database, connector)
         }
         "mysql" | "mariadb" => {
-            let connector = MysqlConnector::new(
-                for_mysql(parse_server(rest, 3306)?)?,
-                options.connect_timeout,
-                options.statement_cache,
-            )?;
-            (Kind::Mysql, Arc::new(connector))
+            let url = for_mysql(parse_server(rest, 3306)?)?;
+            (Kind::Mysql, url.database.clone(), Arc::new(MysqlConnector::new(url, timeout, cache)?))
         }
-        "sqlite" => (Kind::Sqlite, Arc::new(SqliteConnector::new(parse_sqlite(rest)?, options.connect_timeout)?)),
+        "sqlite" => {
+            let url = parse_sqlite(rest)?;
+            let name = match &url {
+                SqliteUrl::Memory => String::new(),
+                SqliteUrl::File(path) => path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned(),
+            };
+            (Kind::Sqlite, name, Arc::new(SqliteConnector::new(url, timeout)?))
+        }
         _ => {
             return Err(Error::new(ErrorKind::UnknownScheme, "the URL's scheme names no database DataFlow knows")
                 .hint("use sqlite://, postgresql://, mysql:// or mariadb://"));

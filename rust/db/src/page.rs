@@ -42,13 +42,53 @@ pub struct Page {
     pub total: Option<i64>,
 }
 
+/// What is read for a page.
+pub(crate) struct Asked {
+    pub plan: ReadPlan,
+    /// The place where it begins.
+    from: Option<(Direction, Seek)>,
+    /// Most rows of the page; None where it gets no cursors.
+    limit: Option<u64>,
+}
+
 impl Database {
     /// One page of the rows of a plan, whose order ends with what tells its rows apart.
     ///
     /// # Errors
     /// `InvalidCursor` for a cursor of another list, `InvalidFilter` for one with an offset.
     pub async fn page(&self, table: &Table, plan: ReadPlan, options: PageOptions, context: &Context) -> Result<Page> {
-        let from = self.start(&plan, options.cursor.as_ref(), context).await?;
+        let Asked { plan: asked, from, limit } = self.ask_page(&plan, &options, context).await?;
+        let exact = asked.total;
+        let rows = match limit {
+            Some(_) => self.read_beyond(table, asked, context).await?,
+            None => self.read(table, asked, context).await?,
+        };
+        let (rows, counted) = if exact { split_total(rows)? } else { (rows, None) };
+        let size = limit.map_or(rows.num_rows(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let more = rows.num_rows() > size;
+        let is_all = from.is_none() && plan.offset == 0 && plan.limit != Some(0) && !more;
+        let total = match (options.total, counted) {
+            (Total::Unasked, _) => None,
+            (_, Some(total)) => Some(total),
+            _ if is_all => i64::try_from(rows.num_rows()).ok(),
+            _ if exact => Some(self.total_of_none(table, &plan, context).await?),
+            _ => self.estimate(table, &plan, context).await?,
+        };
+        let rows = rows.slice(0, rows.num_rows().min(size));
+        let rows = if matches!(from, Some((Direction::Before, _))) { turned(&rows)? } else { rows };
+        let [back, forth] = match limit {
+            Some(_) => around(&plan, &rows, from.as_ref(), more)?,
+            None => [None, None],
+        };
+        let places = [(Direction::Before, back), (Direction::After, forth)];
+        let [previous, next] = self.seal(&plan, places, context).await?;
+        let rows = project(&rows, &plan)?;
+        Ok(Page { rows, next, previous, total })
+    }
+
+    /// What is read for a page.
+    pub(crate) async fn ask_page(&self, plan: &ReadPlan, options: &PageOptions, context: &Context) -> Result<Asked> {
+        let from = self.start(plan, options.cursor.as_ref(), context).await?;
         let mut asked = plan.clone();
         if let Some((direction, seek)) = &from {
             asked.seek = Some(seek.clone());
@@ -62,38 +102,12 @@ impl Database {
             asked.limit = limit.map(|limit| limit.saturating_add(1).min(i64::MAX.unsigned_abs()));
         }
         asked.columns = plan.columns.as_ref().map(|columns| with_order(columns, &plan.order));
-        let exact = match options.total {
+        asked.total = match options.total {
             Total::Unasked => false,
             Total::Exact => true,
             Total::Estimate => plan.distinct || !self.guesses(),
         };
-        asked.total = exact;
-        let rows = self.read(table, asked.clone(), context).await?;
-        let (rows, counted) = if asked.total { split_total(rows)? } else { (rows, None) };
-        let size = limit.map_or(rows.num_rows(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let more = rows.num_rows() > size;
-        let is_all = from.is_none() && plan.offset == 0 && plan.limit != Some(0) && !more;
-        let total = match (options.total, counted) {
-            (Total::Unasked, _) => None,
-            (_, Some(total)) => Some(total),
-            _ if is_all => i64::try_from(rows.num_rows()).ok(),
-            _ if exact => Some(self.total_of_none(table, &plan, context).await?),
-            _ => self.estimate(table, &plan, context).await?,
-        };
-        let rows = rows.slice(0, rows.num_rows().min(size));
-        let rows = if matches!(from, Some((Direction::Before, _))) { turned(&rows)? } else { rows };
-        let (mut next, mut previous) = (None, None);
-        if limit.is_some() {
-            let [back, forth] = around(&plan, &rows, from.as_ref(), more)?;
-            if let Some(seek) = forth {
-                next = Some(self.seal(&plan, Direction::After, &seek, context).await?);
-            }
-            if let Some(seek) = back {
-                previous = Some(self.seal(&plan, Direction::Before, &seek, context).await?);
-            }
-        }
-        let rows = project(&rows, &plan)?;
-        Ok(Page { rows, next, previous, total })
+        Ok(Asked { plan: asked, from, limit })
     }
 
     async fn start(
@@ -113,8 +127,9 @@ impl Database {
 
     /// How many rows match where the page has none: nobody tells it beside a row.
     async fn total_of_none(&self, table: &Table, plan: &ReadPlan, context: &Context) -> Result<i64> {
-        // The first row of all, which tells it too.
-        let first = ReadPlan { limit: Some(1), offset: 0, total: true, ..plan.clone() };
+        // Any row, which tells it too; those that are distinct are counted by their columns.
+        let columns = if plan.distinct { plan.columns.clone() } else { Some(plan.table.key.clone()) };
+        let first = ReadPlan { columns, order: Vec::new(), limit: Some(1), offset: 0, total: true, ..plan.clone() };
         let rows = self.read(table, first, context).await?;
         Ok(split_total(rows)?.1.unwrap_or(0))
     }

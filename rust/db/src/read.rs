@@ -8,9 +8,9 @@ use arrow_array::types::Int64Type;
 use dataflow_core::dialect::Statement;
 use dataflow_core::filter::Filter;
 use dataflow_core::pipeline::Pipeline;
-use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Selection};
-use dataflow_core::types::LogicalType;
-use dataflow_core::{Error, ErrorKind, Result};
+use dataflow_core::plan::{Order, Plan, ReadPlan, ScopedPlan, Selection};
+use dataflow_core::schema::TableSchema;
+use dataflow_core::{Error, Result};
 
 use crate::context::Context;
 use crate::database::{Database, Table};
@@ -18,11 +18,28 @@ use crate::driver::Access;
 use crate::execute::{Label, run};
 use crate::fetch::{prove_tenant, text_cell};
 use crate::session::{Effect, Limits};
+use crate::sorted::SortedBy;
 
 impl Database {
     /// The rows of a plan, in the table's own columns.
     pub async fn read(&self, table: &Table, plan: ReadPlan, context: &Context) -> Result<RecordBatch> {
-        self.query(table, Plan::Read(plan), context).await
+        self.read_some(table, plan, true, context).await
+    }
+
+    /// As [`Database::read`], where the row at the limit only tells what comes behind the others, and is not kept.
+    pub(crate) async fn read_beyond(&self, table: &Table, plan: ReadPlan, context: &Context) -> Result<RecordBatch> {
+        self.read_some(table, plan, false, context).await
+    }
+
+    async fn read_some(&self, table: &Table, plan: ReadPlan, ends: bool, context: &Context) -> Result<RecordBatch> {
+        let (order, limit, offset) = (plan.order.clone(), plan.limit, plan.offset);
+        let rows = self.query(table, Plan::Read(plan), context).await?;
+        if let Some(sorted) = self.sorted_by(&table.schema, &order, context).await? {
+            let is_cut = ends && limit.is_some_and(|limit| rows.num_rows() as u64 >= limit);
+            sorted.prove_ends(&rows, offset > 0, is_cut)?;
+            sorted.prove(None, &rows)?;
+        }
+        Ok(rows)
     }
 
     pub async fn count(&self, table: &Table, filter: Filter, include_deleted: bool, context: &Context) -> Result<i64> {
@@ -45,23 +62,24 @@ impl Database {
         self.query(table, plan, context).await
     }
 
+    /// What is to be proved of rows in an order; None where the database sorts by whole values.
+    pub(crate) async fn sorted_by<'p>(
+        &self,
+        table: &'p TableSchema,
+        order: &'p [Order],
+        context: &Context,
+    ) -> Result<Option<SortedBy<'p>>> {
+        let longest = self.dialect(&context.limits(), context.labels.as_ref()).await?.longest_sorted();
+        Ok(longest.map(|longest| SortedBy { table, order, longest }))
+    }
+
     async fn query(&self, table: &Table, plan: Plan, context: &Context) -> Result<RecordBatch> {
         let scoped = ScopedPlan::new(plan, &context.scope())?;
         self.make_related_ready(table, scoped.plan().filter(), context).await?;
         let limits = context.limits();
         let dialect = self.dialect(&limits, context.labels.as_ref()).await?;
         let statement = Statement::query(dialect.as_ref(), &scoped)?;
-        let rows = self.ask(&scoped, &statement, &limits, context).await?;
-        if let (Plan::Read(read), Some(longest)) = (scoped.plan(), dialect.longest_sorted()) {
-            prove_sorted(read, &rows, longest, false)?;
-        }
-        Ok(rows)
-    }
-
-    /// Refuses rows of a read that the database has not put in order by their whole values.
-    pub(crate) async fn prove_order(&self, read: &ReadPlan, rows: &RecordBatch, context: &Context) -> Result<()> {
-        let dialect = self.dialect(&context.limits(), context.labels.as_ref()).await?;
-        dialect.longest_sorted().map_or(Ok(()), |longest| prove_sorted(read, rows, longest, true))
+        self.ask(&scoped, &statement, &limits, context).await
     }
 
     /// About how many rows match a plan, as the database guesses before it looks; None where it does not.
@@ -80,7 +98,7 @@ impl Database {
         Ok(dialect.expected_rows(&text_cell(&told, 0)))
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         scoped: &ScopedPlan,
         statement: &Statement,
@@ -105,47 +123,4 @@ impl Database {
         };
         prove_tenant(reply?.rows, statement.tenant.as_ref())
     }
-}
-
-/// Refuses rows that the database has sorted by the begin of a value only, where that leaves their order open.
-///
-/// Rows with the same begin stand side by side. `ends` says that other rows come before and behind these, which nobody
-/// compares with them.
-///
-/// # Errors
-/// `LimitExceeded` for texts or byte strings in a column of the order that differ further behind.
-fn prove_sorted(read: &ReadPlan, rows: &RecordBatch, longest: usize, ends: bool) -> Result<()> {
-    let count = rows.num_rows();
-    let before = ends || read.offset > 0;
-    let behind = ends || read.limit.is_some_and(|limit| count as u64 >= limit);
-    for order in &read.order {
-        let column = &read.table.columns[order.column];
-        let Some(array) = rows.column_by_name(&column.name) else { continue };
-        let (values, is_text): (Vec<&[u8]>, bool) = match &column.ty {
-            LogicalType::Text { max_length } if max_length.is_none_or(|length| length as usize > longest) => {
-                (array.as_string::<i32>().iter().map(|text| text.unwrap_or_default().as_bytes()).collect(), true)
-            }
-            LogicalType::Bytes => (array.as_binary::<i32>().iter().map(Option::unwrap_or_default).collect(), false),
-            _ => continue,
-        };
-        let size = |bytes: &[u8]| match is_text {
-            // A byte that begins no character continues one.
-            true if bytes.len() > longest => bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count(),
-            _ => bytes.len(),
-        };
-        let open = |pair: &[&[u8]]| {
-            let common = pair[0].iter().zip(pair[1]).take_while(|(a, b)| a == b).count();
-            pair[0] != pair[1] && common >= longest && size(&pair[0][..common]) >= longest
-        };
-        let is_long = |value: Option<&&[u8]>| value.is_some_and(|value| size(value) > longest);
-        let at_an_end = (before && is_long(values.first())) || (behind && is_long(values.last()));
-        if at_an_end || values.windows(2).any(open) {
-            let message =
-                format!("values of `{}` differ behind their first {longest} characters or bytes", column.name);
-            return Err(Error::new(ErrorKind::LimitExceeded, message)
-                .path("order_by")
-                .hint("MariaDB looks no further when it sorts: order by another field"));
-        }
-    }
-    Ok(())
 }

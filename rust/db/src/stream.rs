@@ -6,8 +6,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, UInt64Array};
 use arrow_schema::{Schema, SchemaRef};
+use arrow_select::take::take_record_batch;
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Seek, TenantId};
 use dataflow_core::{Error, ErrorKind, Result};
@@ -37,7 +38,10 @@ pub struct StreamPlan {
 enum State {
     New,
     Open(Box<Open>),
-    Ended,
+    /// Every row was given.
+    Exhausted,
+    /// It was closed or has failed while there may have been more rows.
+    Closed,
 }
 
 pub struct Stream {
@@ -56,13 +60,19 @@ enum Source {
     Cursor(Box<Cursor>),
     /// One exchange, under way.
     Flow(Flow),
-    /// The place behind the last row; None before the first.
-    Seek(Option<Seek>),
+    Seek {
+        /// The place behind the last row; None before the first.
+        from: Option<Seek>,
+        /// Its number in the transaction of the caller.
+        number: Option<u32>,
+    },
 }
 
 /// A cursor of the server, and the query that it is over.
 struct Cursor {
     name: String,
+    /// In its transaction.
+    number: u32,
     query: Statement,
     label: Label,
 }
@@ -75,6 +85,8 @@ struct Flow {
     /// Gives the last rows. None once it has ended.
     exchange: Option<JoinHandle<Result<RecordBatch>>>,
     tenant: Option<TenantId>,
+    /// The last row so far.
+    last: Option<RecordBatch>,
 }
 
 impl Flow {
@@ -127,22 +139,33 @@ impl Stream {
         Arc::new(read.table.arrow(read.columns.as_ref().unwrap_or(&all)))
     }
 
-    /// The next rows; None at the end. After a failure there are none any more.
+    /// The next rows; None at the end.
+    ///
+    /// # Errors
+    /// `TransactionState` once it was closed or has failed: an early end is never taken for the end of the rows.
     pub async fn next(&mut self, context: Context) -> Result<Option<RecordBatch>> {
         let chunk = self.chunk(&context).await;
-        if !matches!(chunk, Ok(Some(_))) {
-            let closed = self.close(context).await;
-            chunk.as_ref().map_or(Ok(()), |_| closed)?;
-        }
-        chunk.map_err(Error::without_outcome)
+        let closed = match &chunk {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => self.end(State::Exhausted, context).await,
+            Err(_) => self.end(State::Closed, context).await.or(Ok(())),
+        };
+        closed.and(chunk).map_err(Error::without_outcome)
     }
 
     async fn chunk(&mut self, context: &Context) -> Result<Option<RecordBatch>> {
+        if matches!(self.state, State::New | State::Open(_)) {
+            self.read.database.check_open()?;
+        }
         if let State::New = self.state {
             let open = self.read.open(context).await?;
             self.state = State::Open(Box::new(open));
         }
-        let State::Open(open) = &mut self.state else { return Ok(None) };
+        let open = match &mut self.state {
+            State::Open(open) => open,
+            State::New | State::Exhausted => return Ok(None),
+            State::Closed => return Err(closed_early()),
+        };
         let rows = open.read(&self.read, context).await?;
         if rows.num_rows() == 0 {
             return Ok(None);
@@ -153,7 +176,12 @@ impl Stream {
 
     /// Ends what the stream has opened; a stream that is dropped instead closes its connection.
     pub async fn close(&mut self, context: Context) -> Result<()> {
-        let State::Open(open) = std::mem::replace(&mut self.state, State::Ended) else { return Ok(()) };
+        let exhausted = matches!(self.state, State::Exhausted);
+        self.end(if exhausted { State::Exhausted } else { State::Closed }, context).await
+    }
+
+    async fn end(&mut self, state: State, context: Context) -> Result<()> {
+        let State::Open(open) = std::mem::replace(&mut self.state, state) else { return Ok(()) };
         match (open.own, open.source, &context.transaction) {
             (Some(own), ..) => own.rollback(context.cancel).await,
             (None, Source::Flow(flow), _) => {
@@ -164,12 +192,21 @@ impl Stream {
                 let limits = context.limits();
                 // One that was ended or has failed has closed it already.
                 let Ok(mut held) = transaction.hold(&limits).await else { return Ok(()) };
+                if !held.remove_stream(cursor.number) {
+                    return Ok(());
+                }
                 let close = Statement::unscoped(format!("CLOSE {}", cursor.name), "a cursor of a stream");
                 let closed = control(held.session()?, &close, Effect::Nothing, &limits).await;
                 if closed.is_err() {
                     held.abort();
                 }
                 closed
+            }
+            (None, Source::Seek { number: Some(number), .. }, Some(transaction)) => {
+                if let Ok(mut held) = transaction.hold(&context.limits()).await {
+                    held.remove_stream(number);
+                }
+                Ok(())
             }
             _ => Ok(()),
         }
@@ -185,15 +222,19 @@ impl StreamPlan {
             Some(transaction) if dialect.has_cursors() => {
                 (self.declare(dialect.as_ref(), transaction, false, context).await?, None)
             }
+            Some(transaction) => {
+                let number = transaction.hold(&limits).await?.add_stream();
+                (Source::Seek { from: None, number: Some(number) }, None)
+            }
             // In memory its readers would shut out its writers for as long.
-            transaction if transaction.is_some() || self.database.is_of_this_process() => (Source::Seek(None), None),
-            _ if dialect.has_cursors() => {
+            None if self.database.is_of_this_process() => (Source::Seek { from: None, number: None }, None),
+            None if dialect.has_cursors() => {
                 let begin = Begin { read_only: true, ..Begin::default() };
                 let labels = context.labels.clone();
                 let own = Transaction::begin(&self.database, begin, context.cancel.clone(), labels).await?;
                 (self.declare(dialect.as_ref(), &own, true, context).await?, Some(own))
             }
-            _ => (self.flow(dialect, context).await?, None),
+            None => (self.flow(dialect, context).await?, None),
         };
         Ok(Open { source, own, chunk_rows: FIRST_ROWS })
     }
@@ -215,7 +256,7 @@ impl StreamPlan {
             let outlet = Outlet(sender);
             Ok(fetch(&mut session, &statement, &outlet, &limits, &label).await?.rows)
         });
-        Ok(Source::Flow(Flow { chunks, cancel, exchange: Some(exchange), tenant }))
+        Ok(Source::Flow(Flow { chunks, cancel, exchange: Some(exchange), tenant, last: None }))
     }
 
     async fn declare(
@@ -230,10 +271,11 @@ impl StreamPlan {
         // Named by its query: a FETCH that is kept prepared then always has the same columns.
         let digest = Sha256::digest(query.sql.as_bytes());
         let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = dialect.quote(&format!("dataflow_{digest}_{}", transaction.next_number()));
         let label = Label::new(&scoped, self.database.events());
         let limits = context.bounded(transaction.limits(context.cancel.clone()));
         let mut held = transaction.hold(&limits).await?;
+        let number = held.add_stream();
+        let name = dialect.quote(&format!("dataflow_{digest}_{number}"));
         if own {
             // All rows will be read, not only the first.
             let whole = Statement::unscoped("SET LOCAL cursor_tuple_fraction = 1", "a cursor of a stream");
@@ -244,7 +286,7 @@ impl StreamPlan {
             held.abort();
         }
         declared?;
-        Ok(Source::Cursor(Box::new(Cursor { name, query, label })))
+        Ok(Source::Cursor(Box::new(Cursor { name, number, query, label })))
     }
 }
 
@@ -253,10 +295,11 @@ impl Open {
         let transaction = self.own.as_ref().or(context.transaction.as_ref());
         match &mut self.source {
             Source::Cursor(cursor) => {
-                let Cursor { name, query, label } = cursor.as_ref();
+                let Cursor { name, number, query, label } = cursor.as_ref();
                 let transaction = transaction.ok_or_else(|| Error::internal("a cursor outside a transaction"))?;
                 let limits = context.bounded(transaction.limits(context.cancel.clone()));
                 let mut held = transaction.hold(&limits).await?;
+                held.check_stream(*number)?;
                 let fetch = query.fetch(name, self.chunk_rows as u64);
                 let reply = run(held.session()?, &fetch, Effect::Nothing, &limits, label).await;
                 if reply.is_err() {
@@ -266,18 +309,25 @@ impl Open {
             }
             Source::Flow(flow) => {
                 let rows = flow.next(&context.limits()).await?;
-                read.database.prove_order(&read.plan, &rows, context).await?;
+                if let Some(order) = read.database.sorted_by(&read.plan.table, &read.plan.order, context).await? {
+                    order.prove(flow.last.as_ref(), &rows)?;
+                    flow.last = last_row(&rows)?;
+                }
                 Ok(rows)
             }
-            Source::Seek(from) => {
+            Source::Seek { from, number } => {
+                if let (Some(transaction), Some(number)) = (transaction, number) {
+                    transaction.hold(&transaction.limits(context.cancel.clone())).await?.check_stream(*number)?;
+                }
                 let plan = ReadPlan {
                     columns: read.plan.columns.as_ref().map(|columns| with_order(columns, &read.plan.order)),
                     seek: from.clone(),
-                    limit: Some(self.chunk_rows as u64),
+                    limit: Some(self.chunk_rows as u64 + 1),
                     ..read.plan.clone()
                 };
                 let context = Context { transaction: transaction.cloned(), ..context.clone() };
-                let rows = read.database.read(&read.table, plan, &context).await?;
+                let rows = read.database.read_beyond(&read.table, plan, &context).await?;
+                let rows = rows.slice(0, rows.num_rows().min(self.chunk_rows));
                 if let Some(last) = rows.num_rows().checked_sub(1) {
                     *from = Some(place(&read.plan.table, &read.plan.order, &rows, last)?);
                 }
@@ -287,8 +337,19 @@ impl Open {
     }
 }
 
-/// The stream is read by another operation at the moment.
+/// A copy: a slice would keep all rows in memory.
+fn last_row(rows: &RecordBatch) -> Result<Option<RecordBatch>> {
+    let Some(last) = rows.num_rows().checked_sub(1) else { return Ok(None) };
+    let row = take_record_batch(rows, &UInt64Array::from_value(last as u64, 1));
+    row.map(Some).map_err(|error| Error::internal(error.to_string()))
+}
+
+/// The stream has a reader.
 pub fn taken() -> Error {
-    Error::new(ErrorKind::TransactionState, "this stream is being read by somebody else")
-        .hint("make a stream for each reader")
+    Error::new(ErrorKind::TransactionState, "this stream has a reader already").hint("make a stream for each reader")
+}
+
+fn closed_early() -> Error {
+    Error::new(ErrorKind::TransactionState, "this stream was closed before its end")
+        .hint("what came before is not all there is: make a new stream and read it to its end")
 }

@@ -1,7 +1,6 @@
 //! Transactions over one held session: begin, savepoints, and the three ways to end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use dataflow_core::dialect::{Isolation, Statement};
 use dataflow_core::event::{Event, Labels};
@@ -21,7 +20,6 @@ pub struct Transaction {
     isolation: Option<Isolation>,
     read_only: bool,
     deadline: Option<Instant>,
-    next_savepoint: AtomicU32,
     events: EventBus,
     labels: Option<Arc<Labels>>,
 }
@@ -38,6 +36,10 @@ pub(crate) struct Held {
     pending: Vec<Event>,
     /// Open savepoints with the length of `pending` when they were set.
     savepoints: Vec<(u32, usize)>,
+    /// Streams that are read here.
+    streams: Vec<u32>,
+    /// The number of the last savepoint or stream.
+    number: u32,
     /// Tables made or seen inside this transaction of an embedded database.
     tables: Vec<String>,
     makes_tables: bool,
@@ -50,6 +52,35 @@ impl Held {
 
     pub fn abort(&mut self) {
         self.aborted = true;
+    }
+
+    /// A number that nothing else of this transaction has; what comes later has a larger one.
+    fn next_number(&mut self) -> u32 {
+        self.number += 1;
+        self.number
+    }
+
+    /// Numbers a new stream.
+    pub fn add_stream(&mut self) -> u32 {
+        let number = self.next_number();
+        self.streams.push(number);
+        number
+    }
+
+    /// # Errors
+    /// `TransactionState` for a stream that began behind a savepoint which was rolled back to: its cursor is gone.
+    pub fn check_stream(&self, number: u32) -> Result<()> {
+        if self.streams.contains(&number) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::TransactionState, "the savepoint in which this stream began was undone")
+            .hint("read a stream to its end inside the nested db.transaction() that it begins in"))
+    }
+
+    /// Whether the stream was there until now.
+    pub fn remove_stream(&mut self, number: u32) -> bool {
+        let at = self.streams.iter().position(|&known| known == number);
+        at.map(|at| self.streams.swap_remove(at)).is_some()
     }
 
     pub fn knows_table(&self, table: &str) -> bool {
@@ -78,6 +109,7 @@ impl Held {
             if action == Savepoint::RollBackTo {
                 self.pending.truncate(told);
                 self.tables.clear();
+                self.streams.retain(|&stream| stream < level);
             }
         }
     }
@@ -121,13 +153,14 @@ impl Transaction {
                 aborted: false,
                 pending: Vec::new(),
                 savepoints: Vec::new(),
+                streams: Vec::new(),
+                number: 0,
                 tables: Vec::new(),
                 makes_tables: false,
             }),
             isolation,
             read_only: options.read_only,
             deadline: limits.deadline,
-            next_savepoint: AtomicU32::new(0),
             events: db.events().clone(),
             labels,
         };
@@ -163,11 +196,6 @@ impl Transaction {
             return Err(aborted());
         }
         Ok(held)
-    }
-
-    /// A number that nothing else of this transaction is named by.
-    pub(crate) fn next_number(&self) -> u32 {
-        self.next_savepoint.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     async fn turn(&self, limits: &Limits) -> Result<MutexGuard<'_, Held>> {
@@ -227,21 +255,20 @@ impl Transaction {
 
     /// Sets a savepoint and returns its level.
     pub async fn savepoint(&self, cancel: CancellationToken) -> Result<u32> {
-        let level = self.next_number();
-        self.control(Savepoint::Set, level, cancel).await?;
-        Ok(level)
+        self.control(Savepoint::Set, None, cancel).await
     }
 
     pub async fn release(&self, level: u32, cancel: CancellationToken) -> Result<()> {
-        self.control(Savepoint::Release, level, cancel).await
+        self.control(Savepoint::Release, Some(level), cancel).await.map(drop)
     }
 
     /// Undoes what came after the savepoint; the transaction is usable again, if its connection lives.
     pub async fn rollback_to(&self, level: u32, cancel: CancellationToken) -> Result<()> {
-        self.control(Savepoint::RollBackTo, level, cancel).await
+        self.control(Savepoint::RollBackTo, Some(level), cancel).await.map(drop)
     }
 
-    async fn control(&self, action: Savepoint, level: u32, cancel: CancellationToken) -> Result<()> {
+    /// `level` is that of a savepoint which is set; a new one gets the next.
+    async fn control(&self, action: Savepoint, level: Option<u32>, cancel: CancellationToken) -> Result<u32> {
         let started = Instant::now();
         let limits = self.limits(cancel);
         let mut held = self.turn(&limits).await?;
@@ -251,13 +278,14 @@ impl Transaction {
         // What failed inside ends there: the savepoint is given up, and the transaction around it goes on.
         let failed = held.aborted && action == Savepoint::Release;
         let action = if failed { Savepoint::RollBackTo } else { action };
+        let level = level.unwrap_or_else(|| held.next_number());
         let (verb, name) = action.words();
         let statement = Statement::unscoped(format!("{verb} dataflow_{level}"), "a savepoint");
         let result = control(held.session()?, &statement, Effect::Nothing, &limits).await;
         held.aborted = result.is_err();
         held.note_savepoint(action, level);
         self.tell(name, started);
-        if failed { Err(aborted()) } else { result }
+        if failed { Err(aborted()) } else { result.map(|()| level) }
     }
 
     fn tell(&self, action: &'static str, started: Instant) {

@@ -67,6 +67,12 @@ impl PyBatch {
         self.batch.num_rows()
     }
 
+    /// The first rows.
+    fn head(&self, rows: usize) -> Self {
+        let batch = self.batch.slice(0, rows.min(self.batch.num_rows()));
+        PyBatch { batch, model: Arc::clone(&self.model) }
+    }
+
     /// The rows of several batches of one table as one.
     #[staticmethod]
     fn concat(py: Python<'_>, batches: Vec<Py<PyBatch>>) -> PyResult<Self> {

@@ -11,6 +11,7 @@ mod cut;
 mod engine;
 mod error;
 mod event;
+mod explain;
 mod indexes;
 mod input;
 mod load;
@@ -48,6 +49,8 @@ mod _core {
     use super::error::{did_you_mean, error_kinds};
     #[pymodule_export]
     use super::event::PyEvents;
+    #[pymodule_export]
+    use super::explain::PyExplainer;
     #[pymodule_export]
     use super::indexes::PyIndexes;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dataflow_core::{Error, Outcome, Result};
-use dataflow_db::{Capabilities, Counts, Page, Transaction, Written};
+use dataflow_db::{Capabilities, Counts, Explained, Page, Transaction, Written};
 use futures_util::future::BoxFuture;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyType};
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batch::PyBatch;
 use crate::error::to_py;
+use crate::explain;
 use crate::model::Model;
 use crate::outcomes::PyOutcomes;
 use crate::reject::told;
@@ -24,6 +25,7 @@ pub enum Output {
     Count(i64),
     Batch(arrow_array::RecordBatch, Arc<Model>),
     Page(Box<Page>, Arc<Model>),
+    Explained(Box<Explained>),
     Written(Box<Written>, Arc<Model>),
     Piece(PyPiece),
     Transaction(Arc<Transaction>),
@@ -116,6 +118,7 @@ fn to_python(py: Python<'_>, result: Result<Output>) -> PyResult<Py<PyAny>> {
             let rows = Py::new(py, PyBatch::new(rows, model))?;
             Ok((rows, next, previous, total).into_pyobject(py)?.into_any().unbind())
         }
+        Output::Explained(explained) => explain::to_python(py, *explained),
         Output::Written(written, model) => {
             let counts = PyDict::new(py);
             for (name, count) in Counts::NAMES.into_iter().zip(written.counts.values()) {

@@ -1,11 +1,34 @@
 //! The arguments of a page, read into a plan.
 
 use dataflow_core::cursor::Direction;
+use dataflow_core::filter::Filter;
 use dataflow_core::plan::{ReadPlan, parse_distinct_order, parse_fields, parse_order};
+use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
-use dataflow_db::{PageOptions, Total};
-use pyo3::PyResult;
+use dataflow_db::{Database, PageOptions, Total};
 use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::error::OrRaise;
+use crate::public::Audience;
+use crate::raw;
+
+/// None is every row.
+pub fn filter(
+    py: Python<'_>,
+    database: &Database,
+    table: &TableSchema,
+    audience: &Audience,
+    filter: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Filter> {
+    match filter {
+        None => Ok(Filter::And(Vec::new())),
+        Some(filter) => {
+            let filter = audience.filter(table, &database.models(), raw::read(filter)?, database.floats());
+            filter.or_raise(py)
+        }
+    }
+}
 
 /// The plan with its fields and its order, which ends with what tells rows apart.
 pub fn plan(selected: ReadPlan, order_by: &[String], fields: Option<&[String]>) -> Result<ReadPlan> {

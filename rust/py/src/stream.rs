@@ -1,6 +1,7 @@
 //! A read whose rows come some at a time: chunks for Python, or an Arrow stream for whoever takes one.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{ArrowError, Field, SchemaRef};
@@ -13,7 +14,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::arrow::schema_capsule;
-use crate::error::to_py;
+use crate::error::{OrRaise, to_py};
 use crate::model::Model;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::public::Audience;
@@ -26,12 +27,14 @@ pub struct PyRowStream {
     model: Arc<Model>,
     schema: SchemaRef,
     audience: Audience,
+    claimed: AtomicBool,
 }
 
 impl PyRowStream {
     pub fn new(read: StreamPlan, model: Arc<Model>, audience: Audience) -> Self {
         let (context, schema) = (read.context.clone(), Stream::schema(&read.plan));
-        PyRowStream { stream: Owned::new(Arc::new(Mutex::new(Stream::new(read)))), context, model, schema, audience }
+        let stream = Owned::new(Arc::new(Mutex::new(Stream::new(read))));
+        PyRowStream { stream, context, model, schema, audience, claimed: AtomicBool::new(false) }
     }
 
     fn within(&self, cancel: CancellationToken) -> Context {
@@ -41,6 +44,11 @@ impl PyRowStream {
 
 #[pymethods]
 impl PyRowStream {
+    /// Who reads it says so first: two readers would each miss what the other one gets.
+    fn claim(&self, py: Python<'_>) -> PyResult<()> {
+        if self.claimed.swap(true, Ordering::Relaxed) { Err(taken()).or_raise(py) } else { Ok(()) }
+    }
+
     /// The next chunk; None at the end.
     fn next(&self, py: Python<'_>) -> PyResult<PyOperation> {
         let (stream, model) = (Arc::clone(&self.stream), Arc::clone(&self.model));
@@ -73,6 +81,7 @@ impl PyRowStream {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
+        self.claim(py)?;
         let field = Arc::new(Field::new_struct("", self.schema.fields().clone(), false));
         let chunks = Chunks {
             stream: Owned::new(Arc::clone(&self.stream)),

@@ -20,6 +20,7 @@ use crate::caller::{Caller, CallerTuple, Naming, renumbered, shifted};
 use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
+use crate::explain::PyExplainer;
 use crate::indexes::PyIndexes;
 use crate::input::{Input, RowForm};
 use crate::load::{PyLoad, SharedLoad};
@@ -69,14 +70,7 @@ impl PyTable {
     }
 
     fn filter(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
-        match filter {
-            None => Ok(Filter::And(Vec::new())),
-            Some(filter) => {
-                let models = self.database.models();
-                let parsed = self.audience.filter(self.schema(), &models, raw::read(filter)?, self.database.floats());
-                parsed.or_raise(py)
-            }
-        }
+        page::filter(py, &self.database, self.schema(), &self.audience, filter)
     }
 
     fn parsed(&self, filter: &Bound<'_, PyAny>) -> PyResult<Result<Filter>> {
@@ -566,6 +560,10 @@ impl PyTable {
         let target = self.target(py, conflict_on)?;
         let cut = Cut { target, duplicates: read_duplicates(duplicates)?, found, rows };
         Ok(PyRanges::new(Arc::clone(&self.model), input, naming, cut))
+    }
+
+    fn explainer(&self) -> PyExplainer {
+        PyExplainer::new(Arc::clone(&self.database), Arc::clone(&self.table))
     }
 
     fn indexes(&self) -> PyIndexes {

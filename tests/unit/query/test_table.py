@@ -75,7 +75,7 @@ def test_an_argument_that_is_not_well_formed_is_refused(items: Table[Item], argu
     assert caught.value.path in arguments
 
 
-@pytest.mark.parametrize("name", ["explain", "aexplain", "watch"])
+@pytest.mark.parametrize("name", ["watch", "awatch"])
 def test_an_operation_for_later_is_not_built(items: Table[Item], name: str):
     with pytest.raises(errors.NotBuiltError) as caught:
         getattr(items, name)

@@ -119,3 +119,16 @@ pub struct BeginSteps {
     /// Reads the level back; None where there is only SERIALIZABLE.
     pub report: Option<String>,
 }
+
+/// How a database tells the plan of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanForm {
+    /// Before the query.
+    pub words: &'static str,
+    /// Whether it is one text in JSON; else a row for each step: its number, that of the one around it, and a text.
+    pub is_json: bool,
+    /// Whether it tells how many rows came.
+    pub counts_rows: bool,
+    /// A statement after which the connection knows the indexes that others have made.
+    pub look: Option<&'static str>,
+}

@@ -6,8 +6,8 @@ mod number;
 mod pattern;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
-    RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm,
+    PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{JsonKind, NumberTest, Pattern};
@@ -246,6 +246,13 @@ impl Dialect for Mysql {
 
     fn seeks_by_rows(&self) -> bool {
         false
+    }
+
+    /// MySQL tells what it did as a text only.
+    fn plan_of(&self, analyze: bool) -> Option<PlanForm> {
+        let words = if analyze { "ANALYZE FORMAT=JSON " } else { "EXPLAIN FORMAT=JSON " };
+        let form = PlanForm { words, is_json: true, counts_rows: false, look: None };
+        (self.mariadb || !analyze).then_some(form)
     }
 
     fn explain(&self) -> Option<&'static str> {

@@ -3,8 +3,8 @@
 mod function;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
-    RowsForm, SchemaLock, ascii, decimal_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm,
+    PutForm, RowsForm, SchemaLock, ascii, decimal_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Anchors, JsonKey, JsonKind, Like, NumberTest, Pattern, Token, variants};
@@ -183,6 +183,11 @@ impl Dialect for Postgres {
 
     fn has_cursors(&self) -> bool {
         true
+    }
+
+    fn plan_of(&self, analyze: bool) -> Option<PlanForm> {
+        let words = if analyze { "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " } else { "EXPLAIN (FORMAT JSON) " };
+        Some(PlanForm { words, is_json: true, counts_rows: analyze, look: None })
     }
 
     fn explain(&self) -> Option<&'static str> {

@@ -6,8 +6,8 @@ mod function;
 use std::fmt::Write as _;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
-    RowsForm, SchemaLock, as_texts, ascii, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm,
+    PutForm, RowsForm, SchemaLock, as_texts, ascii, list_text,
 };
 use crate::error::Result;
 use crate::filter::{JsonKind, NumberTest, Pattern};
@@ -188,6 +188,12 @@ impl Dialect for Sqlite {
             "CASE WHEN json_array_length({column}) > 0 THEN substr({column}, 1, length({column}) - 1) || ',' || {inner} \
              || ']' ELSE {list} END"
         )
+    }
+
+    /// It tells the plan by the schema that the connection has read last: only what reads a table compares that.
+    fn plan_of(&self, _analyze: bool) -> Option<PlanForm> {
+        let look = Some("SELECT count(*) FROM sqlite_schema");
+        Some(PlanForm { words: "EXPLAIN QUERY PLAN ", is_json: false, counts_rows: false, look })
     }
 
     fn null_is_smallest(&self, _descending: bool) -> &'static str {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::Dialect;
 use super::staged::STAGING;
+use super::{Dialect, PlanForm};
 use crate::error::{Error, Result};
 use crate::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection, TenantId};
 use crate::schema::TableSchema;
@@ -98,6 +98,26 @@ impl Statement {
     /// The next rows of a cursor over a query.
     pub fn fetch(&self, cursor: &str, rows: u64) -> Self {
         Statement { sql: format!("FETCH FORWARD {rows} FROM {cursor}"), params: Vec::new(), ..self.clone() }
+    }
+
+    /// A query that tells its plan instead of its rows.
+    pub fn plan_of(&self, form: PlanForm) -> Self {
+        let column = |name: &str, ty| Returned { name: name.to_owned(), ty, nullable: true };
+        let text = LogicalType::Text { max_length: None };
+        let returns = if form.is_json {
+            vec![column("plan", text)]
+        } else {
+            let numbers = ["id", "parent", "notused"].into_iter().map(|name| column(name, LogicalType::Int));
+            numbers.chain([column("detail", text)]).collect()
+        };
+        Statement { sql: format!("{}{}", form.words, self.sql), returns, tenant: None, ..self.clone() }
+    }
+
+    /// A query that tells how many rows it has instead of the rows.
+    pub fn counted(&self) -> Self {
+        let returns = vec![Returned { name: "rows".to_owned(), ty: LogicalType::Int, nullable: false }];
+        let sql = format!("SELECT count(*) FROM ({}) AS dataflow_counted", self.sql);
+        Statement { sql, returns, tenant: None, ..self.clone() }
     }
 
     /// The query of a read that tells how many rows the database expects, instead of the rows; None where it does not.

@@ -129,6 +129,11 @@ fn added_reference(
     Ok(format!("CONSTRAINT {name} REFERENCES {to} ({key}) ON DELETE {}", action.sql()))
 }
 
+/// What adds an index to a table that is there.
+pub fn add_index(dialect: &dyn Dialect, table: &TableSchema, index: &Index) -> Result<String> {
+    Ok(added_index(dialect, table, index)?.join("; "))
+}
+
 fn added_index(dialect: &dyn Dialect, table: &TableSchema, index: &Index) -> Result<Vec<String>> {
     let mut statements = Vec::new();
     let name = dialect.qualified_table(table);

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
@@ -10,6 +11,7 @@ use aws_lc_rs::rand;
 use dataflow_core::dialect::{Dialect, Statement};
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
+use tokio::time::Instant;
 
 use super::no_random_bytes;
 use crate::context::Context;
@@ -95,10 +97,27 @@ impl Key {
     }
 }
 
+/// How long it is taken for granted that the database keeps no key: each look costs statements, and whoever sends a
+/// forged cursor would have one made.
+const PAUSE: Duration = Duration::from_secs(5);
+/// How long a page waits at most for the key to be made: its rows are there already.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Who looks for the key that the database keeps.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Open,
+    /// Where none can be made.
+    Seal,
+    Make,
+}
+
 /// The keys that are known so far.
 pub(crate) struct Keys {
     secret: Option<Key>,
     stored: OnceLock<Key>,
+    /// When each [`Look`] has last found none.
+    missed: [Mutex<Option<Instant>>; 3],
     /// The database keeps none for us: told once.
     declined: AtomicBool,
 }
@@ -106,7 +125,15 @@ pub(crate) struct Keys {
 impl Keys {
     pub fn new(secret: Option<&Secret>) -> Result<Self> {
         let secret = secret.map(|secret| Key::derive(&secret.0)).transpose()?;
-        Ok(Keys { secret, stored: OnceLock::new(), declined: AtomicBool::new(false) })
+        Ok(Keys { secret, stored: OnceLock::new(), missed: Default::default(), declined: AtomicBool::new(false) })
+    }
+
+    fn is_declined(&self) -> bool {
+        self.declined.load(Ordering::Relaxed)
+    }
+
+    fn missed(&self, look: Look) -> MutexGuard<'_, Option<Instant>> {
+        self.missed[look as usize].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -133,89 +160,93 @@ impl Database {
         if let Some(key) = &self.cursor_keys().secret {
             return Ok((Source::Secret, key.clone()));
         }
-        match self.stored_key(true, context).await? {
+        // A transaction of an embedded database has the only connection that writes.
+        let inside = context.transaction.is_some() && self.embedded();
+        let makes = !inside && self.schema_mode() == SchemaMode::Create && !self.cursor_keys().is_declined();
+        match self.stored_key(if makes { Look::Make } else { Look::Seal }, context).await? {
             Some(key) => Ok((Source::Stored, key)),
             None => Ok((Source::Process, process_key()?)),
         }
     }
 
-    /// None where there is no such key here.
     pub(super) async fn opening_key(&self, source: Source, context: &Context) -> Result<Option<Key>> {
         match (source, &self.cursor_keys().secret) {
             (Source::Secret, secret) => Ok(secret.clone()),
             // Who gives a secret means it: nothing else opens a cursor.
             (_, Some(_)) => Ok(None),
-            (Source::Stored, None) => self.stored_key(false, context).await,
+            (Source::Stored, None) => self.stored_key(Look::Open, context).await,
             (Source::Process, None) => process_key().map(Some),
         }
     }
 
-    /// The key that the database keeps, made where there is none yet if `make` says so.
+    /// The key that the database keeps; None where it keeps none at the moment.
     ///
     /// A transaction that is open may take back what it has written: what is found is what others see too.
-    async fn stored_key(&self, make: bool, context: &Context) -> Result<Option<Key>> {
+    async fn stored_key(&self, look: Look, context: &Context) -> Result<Option<Key>> {
         let keys = self.cursor_keys();
         if let Some(key) = keys.stored.get() {
             return Ok(Some(key.clone()));
         }
-        if self.is_of_this_process() || (make && keys.declined.load(Ordering::Relaxed)) {
+        let waits = keys.missed(look).is_some_and(|missed| missed.elapsed() < PAUSE);
+        if self.is_of_this_process() || waits {
             return Ok(None);
         }
-        let found = match self.look_for_key(make, context).await {
+        let found = match self.look_for_key(look, context).await {
             Err(error) if declines(error.kind()) => {
-                if make && !keys.declined.swap(true, Ordering::Relaxed) {
+                if look == Look::Make && !keys.declined.swap(true, Ordering::Relaxed) {
                     warn("cursors of pages end with this process: the login may keep no key in dataflow_meta".into());
                 }
                 None
             }
+            Err(error) if is_busy(error.kind()) => None,
             found => found?,
         };
-        Ok(match found {
-            Some(text) => {
-                let key = Key::derive(text.as_bytes())?;
-                Some(keys.stored.get_or_init(|| key).clone())
-            }
-            None => None,
-        })
+        let Some(text) = found else {
+            *keys.missed(look) = Some(Instant::now());
+            return Ok(None);
+        };
+        let key = Key::derive(text.as_bytes())?;
+        Ok(Some(keys.stored.get_or_init(|| key).clone()))
     }
 
-    async fn look_for_key(&self, make: bool, context: &Context) -> Result<Option<String>> {
-        let limits = context.limits();
+    async fn look_for_key(&self, look: Look, context: &Context) -> Result<Option<String>> {
         let labels = context.labels.as_ref();
+        let bound = Instant::now() + PATIENCE;
+        let limits = context.limits();
+        let limits = Limits { deadline: Some(limits.deadline.map_or(bound, |deadline| deadline.min(bound))), ..limits };
         let dialect = self.dialect(&limits, labels).await?;
-        let make = make && self.schema_mode() == SchemaMode::Create;
-        match &context.transaction {
-            // One that only reads sees what is committed; it may have the only connection.
-            Some(transaction) if self.embedded() && transaction.read_only() => {
-                let mut held = transaction.hold(&limits).await?;
-                read_key(held.session()?, dialect.as_ref(), &limits).await
-            }
-            // It has the only connection that writes: the key is made by an operation outside of it.
-            Some(_) if self.embedded() => {
-                let mut session = self.session(Access::Read, &limits, labels).await?;
-                read_key(&mut session, dialect.as_ref(), &limits).await
-            }
-            transaction => {
-                let access = if transaction.is_some() { Access::Schema } else { Access::Read };
-                let mut session = self.session(access, &limits, labels).await?;
-                let found = read_key(&mut session, dialect.as_ref(), &limits).await?;
-                if found.is_some() || !make || !meta_exists(&mut session, dialect.as_ref(), &limits).await? {
-                    return Ok(found);
-                }
-                drop(session);
-                let access = if transaction.is_some() { Access::Schema } else { Access::Write };
-                let mut session = self.session(access, &limits, labels).await?;
-                add_meta(&mut session, dialect.as_ref(), KEY_ENTRY, &new_key_text()?, &limits).await?;
-                // Another process may have been first: its key is the one.
-                read_key(&mut session, dialect.as_ref(), &limits).await
-            }
+        // One that only reads sees what is committed; it may have the only connection.
+        if let Some(transaction) = &context.transaction
+            && self.embedded()
+            && transaction.read_only()
+        {
+            let mut held = transaction.hold(&limits).await?;
+            return read_key(held.session()?, dialect.as_ref(), &limits).await;
         }
+        let outside = context.transaction.is_some() && !self.embedded();
+        let access = |access| if outside { Access::Schema } else { access };
+        let mut session = self.session(access(Access::Read), &limits, labels).await?;
+        let found = read_key(&mut session, dialect.as_ref(), &limits).await?;
+        let makes = look == Look::Make && found.is_none();
+        if !makes || !meta_exists(&mut session, dialect.as_ref(), &limits).await? {
+            return Ok(found);
+        }
+        drop(session);
+        let mut session = self.session(access(Access::Write), &limits, labels).await?;
+        add_meta(&mut session, dialect.as_ref(), KEY_ENTRY, &new_key_text()?, &limits).await?;
+        // Another process may have been first: its key is the one.
+        read_key(&mut session, dialect.as_ref(), &limits).await
     }
 }
 
 /// Whether the database keeps no key for us, now and later.
 fn declines(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::DatabaseFailure | ErrorKind::LockTimeout)
+    matches!(kind, ErrorKind::PermissionDenied | ErrorKind::DatabaseFailure)
+}
+
+/// Whether somebody else is in the way, who may be gone the next time.
+fn is_busy(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::LockTimeout | ErrorKind::PoolTimeout | ErrorKind::StatementTimeout)
 }
 
 async fn read_key(session: &mut Session, dialect: &dyn Dialect, limits: &Limits) -> Result<Option<String>> {

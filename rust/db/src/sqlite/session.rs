@@ -119,7 +119,8 @@ impl<'d> Session<'d> {
             None => (sql.clone(), Prepared::new(self.db, sql, sql.len() <= LONGEST_KEPT)?),
         };
         let result = execute(self.db, &mut kept.1, statement, outlet);
-        if sql.len() <= LONGEST_KEPT {
+        // A plan is that of the indexes there were when it was prepared: no later step looks at them.
+        if sql.len() <= LONGEST_KEPT && !kept.1.is_explanation() {
             if self.kept.len() == KEPT {
                 self.kept.remove(0);
             }

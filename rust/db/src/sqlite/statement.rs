@@ -59,6 +59,12 @@ impl<'d> Prepared<'d> {
         usize::try_from(unsafe { ffi::sqlite3_bind_parameter_count(self.raw.as_ptr()) }).unwrap_or(0)
     }
 
+    /// Whether it tells a plan.
+    pub fn is_explanation(&self) -> bool {
+        // SAFETY: `raw` is a statement until `drop`.
+        unsafe { ffi::sqlite3_stmt_isexplain(self.raw.as_ptr()) != 0 }
+    }
+
     pub fn start<'v>(&mut self) -> Execution<'_, 'd, 'v> {
         let slots = vec![[0; SLOT]; self.parameters()];
         Execution { statement: self, slots, values: PhantomData }

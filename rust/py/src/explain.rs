@@ -1,0 +1,121 @@
+//! How a read is done, and the explanation on its way to Python: `dataflow.query.explanation` reads it.
+
+use std::sync::Arc;
+
+use dataflow_core::pipeline;
+use dataflow_core::plan::{Plan, ReadPlan, Selection};
+use dataflow_db::{Database, ExplainOptions, Explained, Parameter, PlanText, Table};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::caller::{Caller, CallerTuple};
+use crate::error::OrRaise;
+use crate::operation::{Output, Promise, PyOperation};
+use crate::public::Audience;
+use crate::runtime::Owned;
+use crate::{page, raw};
+
+#[pyclass(frozen, name = "Explainer", module = "dataflow._core")]
+pub struct PyExplainer {
+    database: Owned<Arc<Database>>,
+    table: Arc<Table>,
+}
+
+impl PyExplainer {
+    pub fn new(database: Arc<Database>, table: Arc<Table>) -> Self {
+        PyExplainer { database: Owned::new(database), table }
+    }
+
+    fn selection(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Selection> {
+        page::filter(py, &self.database, &self.table.schema, &Audience::default(), filter).map(Selection::Matching)
+    }
+}
+
+#[pymethods]
+impl PyExplainer {
+    /// How `Table.page` reads: with the same arguments.
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn page(
+        &self,
+        py: Python<'_>,
+        filter: Option<&Bound<'_, PyAny>>,
+        order_by: Vec<String>,
+        limit: Option<u64>,
+        offset: u64,
+        place: Option<(String, String)>,
+        fields: Option<Vec<String>>,
+        distinct: bool,
+        include_deleted: bool,
+        total: &str,
+        explain: (bool, bool),
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let selected = ReadPlan::of(Arc::clone(&self.table.schema), self.selection(py, filter)?);
+        let selected = ReadPlan { limit, offset, distinct, include_deleted, ..selected };
+        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
+        let options = page::options(place, total)?;
+        let caller = Caller::read(py, caller)?;
+        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move {
+                let context = caller.context(cancel);
+                let explained =
+                    database.explain_page(&table, plan, options, explain_options(explain), &context).await?;
+                Ok(Output::Explained(Box::new(explained)))
+            })
+        })
+    }
+
+    /// How `Table.count` counts, or where there is a pipeline `Table.aggregate` calculates.
+    fn query(
+        &self,
+        py: Python<'_>,
+        filter: Option<&Bound<'_, PyAny>>,
+        pipeline: Option<&Bound<'_, PyAny>>,
+        include_deleted: bool,
+        explain: (bool, bool),
+        caller: CallerTuple<'_>,
+    ) -> PyResult<PyOperation> {
+        let table = Arc::clone(&self.table.schema);
+        let plan = match pipeline {
+            Some(given) => {
+                let pipeline = pipeline::parse(&table, raw::read(given)?, self.database.floats()).or_raise(py)?;
+                Plan::Aggregate { table, pipeline, include_deleted }
+            }
+            None => {
+                let selection = self.selection(py, filter)?;
+                Plan::Count { table, selection, include_deleted, lock: false }
+            }
+        };
+        let caller = Caller::read(py, caller)?;
+        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move {
+                let context = caller.context(cancel);
+                let explained = database.explain(&table, plan, explain_options(explain), &context).await?;
+                Ok(Output::Explained(Box::new(explained)))
+            })
+        })
+    }
+}
+
+/// Whether the read is done, and whether values are shown.
+const fn explain_options((analyze, values): (bool, bool)) -> ExplainOptions {
+    ExplainOptions { analyze, values }
+}
+
+pub fn to_python(py: Python<'_>, explained: Explained) -> PyResult<Py<PyAny>> {
+    let dict = PyDict::new(py);
+    let parameters = explained.parameters.into_iter().map(|Parameter { ty, value }| (ty, value));
+    dict.set_item("database", explained.database)?;
+    dict.set_item("sql", explained.sql)?;
+    dict.set_item("parameters", parameters.collect::<Vec<_>>())?;
+    dict.set_item("is_scoped", explained.is_scoped)?;
+    match explained.plan {
+        PlanText::Json(text) => dict.set_item("plan", text)?,
+        PlanText::Steps(steps) => dict.set_item("plan", steps)?,
+    }
+    dict.set_item("rows", explained.rows)?;
+    dict.set_item("index", explained.index)?;
+    Ok(dict.into_any().unbind())
+}
