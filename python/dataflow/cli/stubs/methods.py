@@ -56,6 +56,9 @@ def _parameter(parameter: inspect.Parameter, model: str) -> inspect.Parameter:
     if parameter.annotation is parameter.empty:
         return parameter
     annotation = str(parameter.annotation)
+    if parameter.name == "fields" and annotation.startswith("Mapping[str, "):
+        # Something of each.
+        return parameter.replace(annotation=annotation.replace("[str", f"[{model}Field", 1))
     if _is_narrow(parameter):
         none = " | None" if annotation.endswith("None") else ""
         return parameter.replace(annotation=_NARROW[parameter.name].format(model) + none)
