@@ -48,7 +48,8 @@ plain Python (`tests/property/test_filters.py`), and with what mongomock finds (
   JSON.
 - `author.name` is a field of the row that `author_id` refers to; where there is none, its fields are null.
   `$some`, `$every` and `$none` are of the rows that refer to this one (`related=` of their `Ref`); they and paths
-  lead on: `book.author.books`. An `Index()` beside the `Ref` finds them. Rows of other tenants and soft-deleted rows are never there.
+  lead on: `book.author.books`. An `Index()` beside the `Ref` finds them. Rows of other tenants and soft-deleted rows
+  are never there.
 - `$comment` is checked to be a str, and left out of the statement: a text in it would make every statement a
   new one.
 - Index: whether the rows of a field are looked up in an index that begins with it, by the plans of the databases for

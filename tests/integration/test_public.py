@@ -271,6 +271,51 @@ def test_keys_of_a_path_are_data(public: PublicTable[Any], table: Table[Any], ke
     assert ids(public, {f"meta.{key}": 8}) == []
 
 
+FORMS: list[Any] = [
+    5,
+    "",
+    "\ud800",
+    b"id",
+    True,
+    1.5,
+    [5],
+    ["\ud800"],
+    [None],
+    [["id"]],
+    {"id": 1},
+    {5: 1},
+    {"\ud800": 1},
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=[str(at) for at in range(len(FORMS))])
+def test_what_has_no_form_is_a_typed_error(public: PublicTable[Any], form: Any) -> None:
+    asks: dict[str, Callable[[], Any]] = {
+        "filter": lambda: public.list(form),
+        "count": lambda: public.count({"name": form}),
+        "order_by": lambda: public.list(order_by=form),
+        "fields": lambda: public.list(fields=form),
+        "fields of stream": lambda: list(public.stream(fields=form)),
+        "limit": lambda: public.list(limit=form),
+        "offset": lambda: public.list(offset=form),
+        "after": lambda: public.list(after=form),
+        "before": lambda: public.list(before=form),
+        "distinct": lambda: public.list(fields=["id"], distinct=form),
+        "total": lambda: public.list(total=form),
+        "key": lambda: public.read(form),
+        "pipeline": lambda: public.aggregate(form),
+        "stage": lambda: public.aggregate([{"$match": form}, {"$sort": form}, {"$group": form}]),
+    }
+    refused = 0
+    for ask in asks.values():
+        try:
+            ask()
+        except errors.DataFlowError as error:
+            refused += 1
+            assert not any(name in told(error) for name in HIDDEN)
+    assert refused > 8
+
+
 def test_pages_are_bounded(table: Table[Any]) -> None:
     public = table.public(FIELDS, max_rows=2)
     assert len(public.list(limit=2)) == 2

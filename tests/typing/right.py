@@ -16,6 +16,7 @@ from dataflow import (
     MaxLength,
     Naive,
     Precision,
+    PublicTable,
     Records,
     Rows,
     RowStream,
@@ -80,6 +81,11 @@ assert_type(next(iter(orders.stream())), Order)
 assert_type(orders.astream(), AsyncRowStream[Order])
 assert_type(orders.list(fields=["sku"], order_by="-total", offset=5, include_deleted=True), Rows[Order])
 assert_type(rows.records(), list[dict[str, Any]])
+public = orders.public({"sku": ["$eq", "$startsWith"], "total": True, "state": []}, max_rows=50, timeout=0.5)
+assert_type(public, PublicTable[Order])
+assert_type(public.list({"total": {"$lt": 10}})[0], Order)
+assert_type(public.count(), int)
+
 sums = orders.aggregate([{"$group": {"_id": "$state", "sum": {"$sum": "$total"}}}])
 assert_type(sums, Records)
 assert_type(sums[0], dict[str, Any])

@@ -67,6 +67,12 @@ products.bulk_create([], update_fields="name")  # wrong
 deleted: str = products.delete(1)  # wrong
 number: int = products.count  # wrong
 text: str = products.create(name="a")  # wrong
+products.public()  # wrong
+products.public(["name"])  # wrong
+products.public({"name": False})  # wrong
+products.public({"name": True}, timeout="5")  # wrong
+products.public({"name": True}).create(name="a")  # wrong
+products.public({"name": True}).update(1, {"name": "a"})  # wrong
 db.transaction(isolation=5)  # wrong
 db.transaction().on_commit(lambda extra: None)  # wrong
 db.tenant(None)  # wrong

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     # The transaction, the tenant, the time where it is not the system's, and the labels of a workflow.
     Caller = tuple[_core.Transaction | None, str | None, int | None, Labels | None]
 
-__all__ = ["Clock", "Filter", "Handle", "Pipeline", "here", "read_flag", "read_order"]
+__all__ = ["Clock", "Filter", "Handle", "Pipeline", "here", "is_name", "read_flag", "read_order"]
 
 _T = TypeVar("_T")
 Filter = Mapping[str, Any]
@@ -118,6 +118,11 @@ def read_order(order_by: object) -> list[str]:
     if order_by is None:
         return []
     names = [order_by] if isinstance(order_by, str) else order_by
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list | tuple) or not all(is_name(name) for name in names):
         raise InvalidFilterError("order_by is the name of a field or a list of names", path="order_by")
     return list(names)
+
+
+def is_name(value: object) -> bool:
+    """Whether it is a str, and of characters: half of a surrogate pair is none."""
+    return isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value)

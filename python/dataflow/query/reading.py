@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from dataflow._spelling import suggest
 from dataflow.errors import InvalidCursorError, InvalidFilterError
 from dataflow.query.bridge import arun, run
-from dataflow.query.handle import Filter, Handle, read_flag, read_order
+from dataflow.query.handle import Filter, Handle, is_name, read_flag, read_order
 from dataflow.query.partial import partial_class
 from dataflow.query.result import Rows
 from dataflow.query.stream import AsyncRowStream, RowStream
@@ -229,10 +229,15 @@ class Reading(Handle[_T]):
         return partial_class(self._model, fields)
 
 
-def _read_fields(fields: Sequence[str] | None) -> Sequence[str] | None:
+def _read_fields(fields: object) -> list[str] | None:
     if isinstance(fields, str):
         raise InvalidFilterError("fields is a list of names", path="fields", hint=f'write fields=["{fields}"]')
-    return None if fields is None else [*fields]
+    if fields is None:
+        return None
+    names: list[Any] = [*fields] if isinstance(fields, Iterable) and not isinstance(fields, Mapping) else [fields]
+    if not all(is_name(name) for name in names):
+        raise InvalidFilterError("fields is a list of names", path="fields")
+    return names
 
 
 def _check_rows(name: str, value: object) -> None:
@@ -258,6 +263,6 @@ def _read_place(after: object, before: object) -> tuple[str, str] | None:
 def _read_total(total: object) -> str:
     if not isinstance(total, str) or total not in get_args(Total):
         known = ", ".join(get_args(Total))
-        hint = suggest(total, get_args(Total)) if isinstance(total, str) else None
+        hint = suggest(total, get_args(Total)) if isinstance(total, str) and is_name(total) else None
         raise InvalidFilterError(f"total is one of {known}", path="total", hint=hint)
     return total

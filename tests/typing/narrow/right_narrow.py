@@ -141,6 +141,7 @@ orders.bulk_delete({"note": None}, dry_run=True)
 orders.bulk_delete(keys=[1, 2])
 orders.bulk_sync([], within={"state": "open"})
 items.update((1, 2), {"name": "b", "version": 3})
+assert_type(orders.public({"sku": ["$eq"], "count": True}).list(), Rows[Order])
 
 
 async def awaited() -> None:

@@ -143,6 +143,8 @@ orders.bulk_update({"count": 1}, {"total": "1"})  # wrong
 orders.bulk_update({"count": 1}, {"$max": {"meta": 1}})  # wrong
 two: OrderUpdates = {"$min": {"total": Decimal(1), "tags": "a"}}  # wrong
 items.update((1, 2), {"created_at": "2024-01-01"})  # wrong
+orders.public({"skuu": True})  # wrong
+orders.public({"sku": False})  # wrong
 
 
 async def awaited() -> None:

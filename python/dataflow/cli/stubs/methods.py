@@ -58,6 +58,9 @@ def _parameter(parameter: inspect.Parameter, model: str) -> inspect.Parameter:
     annotation = str(parameter.annotation)
     if parameter.kind is parameter.VAR_POSITIONAL and _is_narrow(parameter):
         return parameter.replace(annotation=_EACH[parameter.name].format(model))
+    if parameter.name == "fields" and annotation.startswith("Mapping[str, "):
+        # Something of each.
+        return parameter.replace(annotation=annotation.replace("[str", f"[{model}Field", 1))
     if _is_narrow(parameter):
         none = " | None" if annotation.endswith("None") else ""
         return parameter.replace(annotation=_NARROW[parameter.name].format(model) + none)
