@@ -148,7 +148,10 @@ def test_the_tenant_is_in_the_statement_and_not_shown(db: DataFlow) -> None:
         assert "deleted_at" in told.sql
         assert told.sql == sent(db, lambda: table.list({"size": 3}))
         missing = told.missing_index
-        assert missing is None or "tenant_id" in missing.sql
+        assert missing is not None, "an index that begins with the tenant finds all its rows"
+        assert "tenant_id" in missing.sql
+        assert missing.fields == ("size",)
+        assert table.explain({"kind": "k"}).missing_index is None
     with db.tenant("other"):
         assert table.explain({"size": 3}, analyze=True).actual_rows == 0
 

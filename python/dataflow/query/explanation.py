@@ -53,8 +53,8 @@ class Explanation:
         indexes: The indexes in which rows are looked up.
         walked: The indexes that are read in their order, from an end.
         scanned: The tables that are read row by row.
-        missing_index: The index that could help where a table or an index is read so; None where none could, or where
-            the model has it.
+        missing_index: The index that could help where a table or an index is read so, or all rows of a tenant are; None
+            where none could, or where the model has it.
         estimated_rows: What the database expects; None on SQLite, which does not tell.
         actual_rows: What came, with `analyze=True`.
     """
@@ -114,7 +114,9 @@ def read_explanation(model: str, operation: str, told: dict[str, Any], *, values
     database, plan = told["database"], told["plan"]
     plan = json.loads(plan) if isinstance(plan, str) else plan
     found = read_plan(database, plan)
-    index = told["index"] if found.scanned or found.walked else None
+    index = told["index"]
+    if index is not None and not (found.scanned or found.walked or index[2]):
+        index = None
     return Explanation(
         model=model,
         operation=operation,

@@ -89,7 +89,7 @@ def _postgres_steps(node: dict[str, Any], depth: int) -> Iterator[tuple[int, str
     words = [node["Node Type"]]
     words += [f"{word} {node[key]}" for key, word in (("Relation Name", "on"), ("Index Name", "by")) if key in node]
     words.append(f"rows {node['Plan Rows']}")
-    words += [f"came {node['Actual Rows']}"] if "Actual Rows" in node else []
+    words += [f"came {node['Actual Rows']:.12g}"] if "Actual Rows" in node else []
     yield depth, ", ".join(words)
     for inner in node.get("Plans", ()):
         yield from _postgres_steps(inner, depth + 1)
@@ -144,13 +144,17 @@ def _mysql_steps(part: Any, depth: int) -> Iterator[tuple[int, str]]:
             yield from _mysql_steps(inner, depth)
         return
     for name, inner in part.items():
-        if not isinstance(inner, dict | list) or (isinstance(inner, list) and not isinstance(inner[0], dict)):
+        if (
+            name.startswith(("r_", "query_optimization"))
+            or not isinstance(inner, dict | list)
+            or (isinstance(inner, list) and not isinstance(inner[0], dict))
+        ):
             continue
         words = [name]
         if name == "table" and isinstance(inner, dict):
             told = [inner.get(key) for key in ("table_name", "access_type", "key")]
             words = [*map(str, filter(None, told)), f"rows {inner.get('rows', '?')}"]
-            words += [f"came {inner['r_rows']}"] if "r_rows" in inner else []
+            words += [f"came {inner['r_rows']:.12g}"] if "r_rows" in inner else []
         yield depth, ", ".join(words)
         yield from _mysql_steps(inner, depth + 1)
 

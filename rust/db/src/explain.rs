@@ -36,8 +36,9 @@ pub struct Explained {
     pub plan: PlanText,
     /// The rows that came, where the plan does not tell them.
     pub rows: Option<i64>,
-    /// The index that could help, unless there is one: its fields, `-` for descending, and what makes it.
-    pub index: Option<(Vec<String>, String)>,
+    /// The index that could help, unless there is one: its fields, `-` for descending, what makes it, and whether all
+    /// rows of the tenant are read without it.
+    pub index: Option<(Vec<String>, String, bool)>,
 }
 
 #[derive(Debug)]
@@ -105,13 +106,13 @@ impl Database {
             _ => self.tell(&scoped, &statement, form, options, context).await?,
         };
         let schema = scoped.plan().table();
-        let index = missing_index(scoped.plan()).map(|index| {
+        let index = missing_index(scoped.plan()).map(|(index, by_tenant)| {
             let field = |order: &Order| {
                 let sign = if order.descending { "-" } else { "" };
                 format!("{sign}{}", schema.columns[order.column].name)
             };
             let sql = add_index(dialect.as_ref(), schema, &index)?;
-            Ok::<_, Error>((index.columns.iter().map(field).collect(), sql))
+            Ok::<_, Error>((index.columns.iter().map(field).collect(), sql, by_tenant))
         });
         let parameters = statement.params.iter().map(|param| parameter(dialect.as_ref(), param, options.values));
         Ok(Explained {

@@ -6,8 +6,9 @@ use crate::filter::{Comparison, Filter};
 use crate::schema::{Index, TableSchema};
 use crate::types::LogicalType;
 
-/// None where an index of the model begins so already, or none can help.
-pub fn missing_index(plan: &Plan) -> Option<Index> {
+/// None where an index of the model begins so already, or none can help. With it, whether no index but the tenant in
+/// front of each has a place to look for: all rows of the tenant are read then, though a database calls that a search.
+pub fn missing_index(plan: &Plan) -> Option<(Index, bool)> {
     let table = plan.table();
     let (filters, order): (Vec<&Filter>, &[Order]) = match plan {
         Plan::Read(ReadPlan { selection: Selection::Matching(filter), order, .. }) => (vec![filter], order),
@@ -24,7 +25,9 @@ pub fn missing_index(plan: &Plan) -> Option<Index> {
     }
     let names: Vec<&str> = columns.iter().map(|order| table.columns[order.column].name.as_str()).collect();
     let name = table.constraint_name("ix", &names);
-    Some(Index { name, columns, unique: false, filter: None })
+    let begins = |all: &[usize]| all.first().is_some_and(|first| columns.iter().any(|order| order.column == *first));
+    let by_tenant = table.multi_tenant && !indexed(table).any(|all| begins(&all));
+    Some((Index { name, columns, unique: false, filter: None }, by_tenant))
 }
 
 /// The columns of conditions all of which must hold.
@@ -76,10 +79,14 @@ fn is_indexable(ty: &LogicalType) -> bool {
 
 fn is_there(table: &TableSchema, columns: &[Order]) -> bool {
     let wanted: Vec<usize> = columns.iter().map(|order| order.column).collect();
+    indexed(table).any(|columns| columns.starts_with(&wanted))
+}
+
+/// The columns of each index over all rows, and the key.
+fn indexed(table: &TableSchema) -> impl Iterator<Item = Vec<usize>> {
     let indexes = table.indexes.iter().cloned().chain(table.unique_indexes());
     let all = indexes.filter(|index| index.filter.is_none());
-    let all = all.map(|index| index.columns.iter().map(|order| order.column).collect());
-    all.chain([table.key.clone()]).any(|columns: Vec<usize>| columns.starts_with(&wanted))
+    all.map(|index| index.columns.iter().map(|order| order.column).collect()).chain([table.key.clone()])
 }
 
 #[cfg(test)]
@@ -102,7 +109,8 @@ mod tests {
         let order = order.iter().map(|&(column, descending)| Order { column, descending }).collect();
         let table = Arc::new(product(false));
         let plan = Plan::Read(ReadPlan { order, ..ReadPlan::of(table, Selection::Matching(filter)) });
-        missing_index(&plan).map(|index| index.columns.iter().map(|order| (order.column, order.descending)).collect())
+        missing_index(&plan)
+            .map(|(index, _)| index.columns.iter().map(|order| (order.column, order.descending)).collect())
     }
 
     #[test]
@@ -113,6 +121,16 @@ mod tests {
         assert_eq!(advice(both, &[(PRICE, true), (0, false)]), Some(vec![(QUANTITY, false), (PRICE, true)]));
         assert_eq!(advice(compare(PRICE, Less), &[]), Some(vec![(PRICE, false)]));
         assert_eq!(advice(Filter::And(Vec::new()), &[(PRICE, true), (0, true)]).map(|all| all.len()), Some(2));
+    }
+
+    #[test]
+    fn an_index_that_begins_with_the_tenant_alone_finds_all_its_rows() {
+        for multi_tenant in [false, true] {
+            let filter = compare(QUANTITY, Comparison::Equal);
+            let table = Arc::new(product(multi_tenant));
+            let plan = Plan::Read(ReadPlan::of(table, Selection::Matching(filter)));
+            assert_eq!(missing_index(&plan).map(|(_, by_tenant)| by_tenant), Some(multi_tenant));
+        }
     }
 
     #[test]
