@@ -59,22 +59,22 @@ impl Functions for Mysql {
         }
     }
 
-    /// Division rounds to four digits more than the dividend has, so what it divides leaves nothing over.
+    /// Division rounds to four digits more than the dividend has, so what it divides leaves nothing over. All is counted
+    /// in the last place of the average: a power of ten would not fit beside 38 digits.
     fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
         match (from, ty) {
             (_, LogicalType::Decimal { scale, .. }) => {
-                let (one, divisor) =
-                    (format!("1{}", "0".repeat(usize::from(*scale))), format!("(2 * COUNT({column}))"));
-                let dividend = format!("(ABS(SUM({column})) * 2 * {one} + COUNT({column}))");
-                let quotient = format!("({dividend} - MOD({dividend}, {divisor})) / {divisor}");
-                bounded(&format!("SIGN(SUM({column})) * ({quotient}) * {}", least(*scale)), ty)
+                let (unit, divisor) = (least(*scale), format!("(2 * COUNT({column}))"));
+                let dividend = format!("(ABS(SUM({column})) * 2 + COUNT({column}) * {unit})");
+                let quotient = format!("({dividend} - MOD({dividend}, {divisor} * {unit})) / {divisor}");
+                bounded(&format!("SIGN(SUM({column})) * ({quotient})"), ty)
             }
             (LogicalType::Int, _) => bounded(&format!("CAST(SUM({column}) AS DOUBLE) / COUNT({column})"), ty),
             _ => bounded(&format!("SUM({column}) * 1e0 / COUNT({column})"), ty),
         }
     }
 
-    /// A window sorts by the first 1,024 bytes only, unless the server says otherwise.
+    /// A window sorts by the first 16,384 bytes only: what sessions set.
     fn parted(&self, column: &str, ty: &LogicalType) -> String {
         match ty {
             LogicalType::Text { .. } | LogicalType::Bytes => format!("SHA2({column}, 256)"),

@@ -1,0 +1,115 @@
+"""Numbers at the ends of their types, and texts beyond what MariaDB sorts by, in pipelines."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+import pytest
+
+from dataflow import DataFlow, Precision, errors
+from tests.integration.fresh import fresh
+
+
+class Numbers:
+    no: int
+    whole: int | None = None
+    exact: Annotated[Decimal, Precision(38, 10)] | None = None
+    real: float | None = None
+
+
+LARGEST = 2**63 - 1
+MOST = Decimal("9999999999999999999999999999.9999999999")
+
+
+class Widest:
+    exact: Annotated[Decimal, Precision(38, 28)] | None = None
+
+
+class Finest:
+    exact: Annotated[Decimal, Precision(34, 30)] | None = None
+
+
+class Fraction:
+    exact: Annotated[Decimal, Precision(38, 38)] | None = None
+
+
+def test_sums_and_averages_of_ints_are_exact_at_the_ends(db: DataFlow) -> None:
+    """On the way to the sum there are numbers that would not fit."""
+    table = fresh(db, Numbers)
+    table.bulk_create([{"no": no, "whole": whole} for no, whole in enumerate([LARGEST, LARGEST, -LARGEST])])
+    found = table.aggregate([{"$group": {"_id": None, "a": {"$sum": "$whole"}, "b": {"$avg": "$whole"}}}])[0]
+    assert found == {"a": LARGEST, "b": LARGEST / 3}
+
+
+@pytest.mark.parametrize(
+    ("model", "digits"), [(Numbers, (28, 10)), (Widest, (10, 28)), (Finest, (4, 30)), (Fraction, (0, 38))]
+)
+def test_sums_and_averages_of_decimals_are_exact_at_the_ends(
+    db: DataFlow, model: type[Any], digits: tuple[int, int]
+) -> None:
+    table = fresh(db, model)
+    most, third = (Decimal("0" + digit * digits[0] + "." + digit * digits[1]) for digit in "93")
+    rows = [most, most, most.copy_negate()]
+    table.bulk_create([{"exact": exact} | ({"no": no} if model is Numbers else {}) for no, exact in enumerate(rows)])
+    totals = {"a": {"$sum": "$exact"}, "b": {"$avg": "$exact"}, "c": {"$avg": {"$abs": "$exact"}}}
+    found = table.aggregate([{"$group": {"_id": None, **totals}}])[0]
+    assert found == {"a": most, "b": third, "c": most}
+
+
+def test_an_average_of_products_is_exact(db: DataFlow) -> None:
+    table = fresh(db, Finest)
+    table.bulk_create([{"exact": Decimal(text)} for text in ("0.5", "-0.25", "0.25")])
+    spec = {"$avg": {"$multiply": ["$exact", Decimal("1.00000001")]}}
+    assert table.aggregate([{"$group": {"_id": None, "x": spec}}])[0]["x"] == Decimal("0.16666666833" + "3" * 27)
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec"),
+    [
+        ([{"whole": LARGEST}, {"whole": 1}], {"$sum": "$whole"}),
+        ([{"whole": LARGEST}], {"$max": {"$add": ["$whole", 1]}}),
+        ([{"whole": -LARGEST - 1}], {"$max": {"$abs": "$whole"}}),
+        ([{"whole": 2**62}], {"$min": {"$multiply": ["$whole", "$whole"]}}),
+        ([{"exact": MOST}, {"exact": MOST}], {"$sum": "$exact"}),
+        ([{"exact": MOST}], {"$max": {"$multiply": ["$exact", "$exact"]}}),
+        ([{"real": 1e308}, {"real": 1e308}], {"$sum": "$real"}),
+        ([{"real": 1e308}], {"$max": {"$multiply": ["$real", "$real"]}}),
+    ],
+)
+def test_a_number_that_does_not_fit_is_an_error(db: DataFlow, rows: list[dict[str, Any]], spec: dict[str, Any]) -> None:
+    table = fresh(db, Numbers)
+    table.bulk_create([{"no": no, **row} for no, row in enumerate(rows)])
+    with pytest.raises(errors.OutOfRangeError):
+        table.aggregate([{"$group": {"_id": None, "x": spec}}, {"$match": {"x": {"$ne": None}}}])
+
+
+def test_large_floats_come_out_of_a_group_as_they_are(db: DataFlow) -> None:
+    """MariaDB by itself would give 1e17."""
+    table = fresh(db, Numbers)
+    table.create(no=1, real=2.5e18)
+    specs = [{name: "$real"} for name in ("$ceil", "$floor", "$abs")] + [{"$divide": ["$real", 1]}]
+    spec = {f"x{at}": {"$max": spec} for at, spec in enumerate(specs)}
+    pipeline = [{"$set": {"n": {"$divide": ["$no", 1]}}}, {"$group": {"_id": "$n", **spec}}, {"$unset": "_id"}]
+    assert list(table.aggregate(pipeline)) == [dict.fromkeys(spec, 2.5e18)]
+
+
+class Note:
+    no: int
+    text: str | None = None
+    data: bytes | None = None
+
+
+LONG = 3_000
+
+
+def test_long_texts_are_groups_of_their_own(db: DataFlow) -> None:
+    """MariaDB's sessions sort by the first 16,384 bytes of a text."""
+    table = fresh(db, Note)
+    texts = ["x" * LONG + end for end in "ab"]
+    table.bulk_create([{"no": no, "text": texts[no % 2], "data": texts[no % 2].encode()} for no in range(40)])
+    for field in ("$text", "$data"):
+        group = {"_id": field, "n": {"$sum": 1}, "first": {"$first": "$no"}, "low": {"$min": "$no"}}
+        again = {"_id": "$first", "n": {"$sum": "$n"}, "low": {"$sum": "$low"}, "groups": {"$count": {}}}
+        assert list(table.aggregate([{"$sort": {"no": -1}}, {"$group": group}, {"$group": again}])) == [
+            {"_id": 38, "n": 20, "low": 0, "groups": 1},
+            {"_id": 39, "n": 20, "low": 1, "groups": 1},
+        ]
