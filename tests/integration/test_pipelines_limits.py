@@ -73,6 +73,7 @@ def test_an_average_of_products_is_exact(db: DataFlow) -> None:
         ([{"exact": MOST}], {"$max": {"$multiply": ["$exact", "$exact"]}}),
         ([{"real": 1e308}, {"real": 1e308}], {"$sum": "$real"}),
         ([{"real": 1e308}], {"$max": {"$multiply": ["$real", "$real"]}}),
+        ([{"real": 1e308}], {"$max": {"$divide": ["$real", 0.1]}}),
     ],
 )
 def test_a_number_that_does_not_fit_is_an_error(db: DataFlow, rows: list[dict[str, Any]], spec: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use dataflow_core::dialect::calculation::{
-    ABSOLUTE, ADD, AVERAGE, CEILING, FLOOR, MULTIPLY, Number, SCALE, SUBTRACT, SUM, Total,
+    ABSOLUTE, ADD, AVERAGE, CEILING, DIVIDE, FLOOR, MULTIPLY, Number, SCALE, SUBTRACT, SUM, Total,
 };
 use libsqlite3_sys as ffi;
 
@@ -20,13 +20,14 @@ type End = unsafe extern "C" fn(*mut ffi::sqlite3_context);
 /// # Safety
 /// `db` is an open connection that only this thread uses.
 pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
-    let binary: [(&str, Call); 6] = [
+    let binary: [(&str, Call); 7] = [
         (ADD, binary::<0>),
         (SUBTRACT, binary::<1>),
         (MULTIPLY, binary::<2>),
         (SCALE, binary::<3>),
         (CEILING, binary::<4>),
         (FLOOR, binary::<5>),
+        (DIVIDE, binary::<6>),
     ];
     // SAFETY: the caller's promise.
     unsafe {
@@ -55,7 +56,7 @@ unsafe fn make(
     unsafe { ffi::sqlite3_create_function_v2(db, name.as_ptr(), count, FLAGS, none, call, step, end, None) };
 }
 
-const BINARY: [&str; 6] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR];
+const BINARY: [&str; 7] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, DIVIDE];
 
 /// # Safety
 /// SQLite calls it with two values.

@@ -10,6 +10,8 @@ use crate::types::pow10;
 pub const ADD: &str = "dataflow_add";
 pub const SUBTRACT: &str = "dataflow_subtract";
 pub const MULTIPLY: &str = "dataflow_multiply";
+/// `dataflow_divide(a, b)`, of floats; null for a division by zero.
+pub const DIVIDE: &str = "dataflow_divide";
 /// `dataflow_absolute(a)`.
 pub const ABSOLUTE: &str = "dataflow_absolute";
 /// `dataflow_ceiling(a, scale)`, a decimal without places.
@@ -55,6 +57,7 @@ impl Number {
             (ADD, Number::Float(a), Number::Float(b)) => Number::float(a + b, &[a, b]),
             (SUBTRACT, Number::Float(a), Number::Float(b)) => Number::float(a - b, &[a, b]),
             (MULTIPLY, Number::Float(a), Number::Float(b)) => Number::float(a * b, &[a, b]),
+            (DIVIDE, Number::Float(a), Number::Float(b)) => Number::float(a / b, &[a, b]),
             (ADD, Number::Decimal(a), Number::Decimal(b)) => a.checked_add(b).and_then(decimal),
             (SUBTRACT, Number::Decimal(a), Number::Decimal(b)) => a.checked_sub(b).and_then(decimal),
             (MULTIPLY, Number::Decimal(a), Number::Decimal(b)) => a.checked_mul(b).and_then(decimal),
@@ -178,6 +181,7 @@ mod tests {
             (SUBTRACT, Number::Int(i64::MIN), Number::Int(1)),
             (MULTIPLY, Number::Int(i64::MIN), Number::Int(-1)),
             (MULTIPLY, Number::Float(1e300), Number::Float(1e300)),
+            (DIVIDE, Number::Float(1e300), Number::Float(1e-300)),
             (ADD, Number::Decimal(most), Number::Decimal(1)),
             (MULTIPLY, Number::Decimal(most), Number::Decimal(most)),
             (SCALE, Number::Decimal(10), Number::Int(37)),

@@ -16,6 +16,9 @@ impl Functions for Sqlite {
     }
 
     fn call(&self, function: Function, operands: &[String], types: &[&LogicalType], ty: &LogicalType) -> String {
+        if let (Function::Divide, [a, b]) = (function, operands) {
+            return format!("{}({a}, NULLIF({b}, 0))", own::DIVIDE);
+        }
         if let Some(text) = common(function, operands, self.null_safe_equal()) {
             return text;
         }
