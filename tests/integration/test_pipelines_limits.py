@@ -93,6 +93,39 @@ def test_large_floats_come_out_of_a_group_as_they_are(db: DataFlow) -> None:
     assert list(table.aggregate(pipeline)) == [dict.fromkeys(spec, 2.5e18)]
 
 
+INFINITE = [{"$subtract": ["$real", "$real"]}, {"$multiply": ["$real", 0.0]}, {"$divide": ["$real", "$real"]}]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("spec", INFINITE)
+def test_what_is_no_number_is_an_error(db: DataFlow, spec: dict[str, Any]) -> None:
+    """SQLite takes NaN for null."""
+    table = fresh(db, Numbers)
+    table.create(no=1, real=float("inf"))
+    with pytest.raises(errors.OutOfRangeError):
+        table.aggregate([{"$project": {"x": spec}}])
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.parametrize("spec", INFINITE)
+def test_what_is_no_number_is_kept_where_the_database_has_it(db: DataFlow, spec: dict[str, Any]) -> None:
+    table = fresh(db, Numbers)
+    table.create(no=1, real=float("inf"))
+    [row] = table.aggregate([{"$project": {"x": spec}}])
+    assert row["x"] != row["x"]
+
+
+@pytest.mark.parametrize("database", ["postgres", "sqlite"], indirect=True)
+def test_infinity_comes_of_infinity(db: DataFlow) -> None:
+    table = fresh(db, Numbers)
+    table.bulk_create([{"no": 1, "real": float("inf")}, {"no": 2, "real": 1e308}, {"no": 3, "real": 1e308}])
+    spec = {"a": {"$add": ["$real", 1e308]}, "b": {"$divide": ["$real", 0.5]}, "c": {"$divide": [1.0, "$real"]}}
+    found = table.aggregate([{"$limit": 1}, {"$project": spec}])[0]
+    assert found == {"a": float("inf"), "b": float("inf"), "c": 0.0}
+    group = {"_id": None, "sum": {"$sum": "$real"}, "mean": {"$avg": "$real"}}
+    assert table.aggregate([{"$limit": 2}, {"$group": group}])[0] == {"sum": float("inf"), "mean": float("inf")}
+
+
 class Note:
     no: int
     text: str | None = None

@@ -43,9 +43,11 @@ impl Number {
         encode_decimal(digits)
     }
 
-    /// A number that is not beyond the largest of its kind; an infinity comes of an infinity only.
+    /// A number that is not beyond the largest of its kind; an infinity comes of an infinity only. SQLite takes NaN for
+    /// null.
     fn float(value: f64, of: &[f64]) -> Option<Self> {
-        (value.is_finite() || of.iter().any(|of| !of.is_finite())).then_some(Number::Float(value))
+        let is_one = value.is_finite() || (value.is_infinite() && of.iter().any(|of| of.is_infinite()));
+        is_one.then_some(Number::Float(value))
     }
 
     /// What a function makes of two numbers; None where there is no such number of their kind.
@@ -182,6 +184,8 @@ mod tests {
             (MULTIPLY, Number::Int(i64::MIN), Number::Int(-1)),
             (MULTIPLY, Number::Float(1e300), Number::Float(1e300)),
             (DIVIDE, Number::Float(1e300), Number::Float(1e-300)),
+            (SUBTRACT, Number::Float(f64::INFINITY), Number::Float(f64::INFINITY)),
+            (MULTIPLY, Number::Float(f64::INFINITY), Number::Float(0.0)),
             (ADD, Number::Decimal(most), Number::Decimal(1)),
             (MULTIPLY, Number::Decimal(most), Number::Decimal(most)),
             (SCALE, Number::Decimal(10), Number::Int(37)),
