@@ -1,11 +1,13 @@
 """Numbers at the ends of their types, and texts beyond what MariaDB sorts by, in pipelines."""
 
+import json
 from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
 
 from dataflow import DataFlow, Precision, errors
+from tests.database import Database
 from tests.integration.fresh import fresh
 
 
@@ -132,7 +134,7 @@ class Note:
     data: bytes | None = None
 
 
-LONG = 3_000
+LONG = 20_000
 
 
 def test_long_texts_are_groups_of_their_own(db: DataFlow) -> None:
@@ -147,3 +149,87 @@ def test_long_texts_are_groups_of_their_own(db: DataFlow) -> None:
             {"_id": 38, "n": 20, "low": 0, "groups": 1},
             {"_id": 39, "n": 20, "low": 1, "groups": 1},
         ]
+
+
+# By the last character of the text.
+ORDER = [0, 3, 6, 9, 2, 5, 8, 1, 4, 7]
+Case = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+CALCULATED = {"$ifNull": ["$KEY", "$KEY"]}
+SORTS: dict[str, Case] = {
+    "sort": ([{"$sort": {"KEY": -1}}, {"$project": {"no": 1}}], [{"no": no} for no in reversed(ORDER)]),
+    "sort and limit": ([{"$sort": {"KEY": 1}}, {"$limit": 2}, {"$project": {"no": 1}}], [{"no": 0}, {"no": 3}]),
+    "sort before a stage": (
+        [{"$sort": {"KEY": -1}}, {"$limit": 2}, {"$group": {"_id": None, "x": {"$sum": "$no"}}}],
+        [{"x": 11}],
+    ),
+    "sort of what is calculated": (
+        [{"$set": {"x": CALCULATED}}, {"$sort": {"x": 1}}, {"$limit": 2}, {"$project": {"no": 1}}],
+        [{"no": 0}, {"no": 3}],
+    ),
+    "sort of what is left out": (
+        [{"$set": {"x": CALCULATED}}, {"$sort": {"x": -1}}, {"$project": {"no": 1}}],
+        [{"no": no} for no in reversed(ORDER)],
+    ),
+    "sort by a second field": (
+        [{"$set": {"one": {"$literal": 1}}}, {"$sort": {"one": 1, "KEY": 1}}, {"$project": {"no": 1}}],
+        [{"no": no} for no in ORDER],
+    ),
+    "first": ([{"$sort": {"KEY": -1}}, {"$group": {"_id": None, "x": {"$first": "$no"}}}], [{"x": 7}]),
+    "last": (
+        [{"$sort": {"KEY": -1}}, {"$group": {"_id": {"$mod": ["$no", 2]}, "x": {"$last": "$no"}}}],
+        [{"_id": 0, "x": 0}, {"_id": 1, "x": 3}],
+    ),
+    "keys of groups": (
+        [{"$group": {"_id": "$KEY", "n": {"$sum": "$no"}}}, {"$project": {"n": 1}}],
+        [{"n": no} for no in ORDER],
+    ),
+    "total of a group": (
+        [
+            {"$sort": {"no": 1}},
+            {"$group": {"_id": "$no", "x": {"$last": "$KEY"}}},
+            {"$sort": {"x": -1}},
+            {"$limit": 2},
+            {"$unset": "x"},
+        ],
+        [{"_id": 7}, {"_id": 4}],
+    ),
+    "keys of groups behind a limit": (
+        [{"$limit": 4}, {"$group": {"_id": {"k": "$KEY"}, "n": {"$sum": "$no"}}}, {"$project": {"n": 1}}],
+        [{"n": 0}, {"n": 3}, {"n": 2}, {"n": 1}],
+    ),
+}
+
+
+@pytest.mark.parametrize("key", ["text", "data"])
+@pytest.mark.parametrize("name", SORTS)
+def test_an_order_of_long_values_is_right_or_refused(database: Database, db: DataFlow, name: str, key: str) -> None:
+    """MariaDB's sessions sort by the first 16,384 bytes."""
+    table = fresh(db, Note)
+    texts = ["x" * LONG + str(no * 7 % 10) for no in range(10)]
+    table.bulk_create([{"no": no, "text": text, "data": text.encode()} for no, text in enumerate(texts)])
+    spec, expected = SORTS[name]
+    pipeline = json.loads(json.dumps(spec).replace("KEY", key))
+    if database.kind == "mariadb":
+        with pytest.raises(errors.LimitExceededError, match="4000") as caught:
+            table.aggregate(pipeline)
+        assert "order by another field" in str(caught.value)
+    else:
+        assert list(table.aggregate(pipeline)) == expected
+
+
+@pytest.mark.parametrize("key", ["text", "data"])
+def test_values_that_are_not_too_long_are_sorted_by_all_of_them(db: DataFlow, key: str) -> None:
+    table = fresh(db, Note)
+    texts = ["\U0001f600" * (3_999 if key == "text" else 999) + end for end in "bca"]
+    table.bulk_create([{"no": no, "text": text, "data": text.encode()} for no, text in enumerate(texts)])
+    assert [row["no"] for row in table.aggregate([{"$sort": {key: 1}}])] == [2, 0, 1]
+    group = {"_id": None, "first": {"$first": "$no"}, "last": {"$last": "$no"}}
+    assert list(table.aggregate([{"$sort": {key: 1}}, {"$group": group}])) == [{"first": 2, "last": 1}]
+
+
+def test_the_smallest_and_largest_of_long_texts_are_found(db: DataFlow) -> None:
+    table = fresh(db, Note)
+    table.bulk_create([{"no": no, "text": "x" * LONG + end} for no, end in enumerate("bca")])
+    group = {"_id": None, "low": {"$min": "$text"}, "high": {"$max": "$text"}}
+    [found] = table.aggregate([{"$group": group}])
+    assert (found["low"][-1], found["high"][-1]) == ("a", "c")

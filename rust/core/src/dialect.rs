@@ -40,7 +40,7 @@ pub use form::{
     RowsForm, SchemaLock,
 };
 pub use function::Functions;
-pub use mysql::Mysql;
+pub use mysql::{LONGEST_SORTED, Mysql};
 pub use postgres::Postgres;
 pub use sqlite::{
     ARITHMETIC_FUNCTION, HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, Sqlite, calculation,

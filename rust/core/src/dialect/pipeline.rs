@@ -139,21 +139,35 @@ impl Writer<'_> {
     }
 
     fn ordered(&mut self, source: &Source, level: &Level, aliases: &[String]) -> Result<()> {
-        for (at, Order { column, descending }) in level.order.iter().enumerate() {
-            let output = &level.outputs[*column];
-            let name = match output.cell.as_column() {
-                Some(input) if level.group.is_some() && source.is_ordered => {
-                    self.dialect.ordered_anew(&source.columns[input])
+        let mut separator = " ORDER BY ";
+        for order in &level.order {
+            let output = &level.outputs[order.column];
+            let value = self.ordered_by(source, level, aliases, order.column)?;
+            match self.dialect.sort_guard(&value, &output.column.ty) {
+                Some(guard) => {
+                    // Written once more: with its parameters.
+                    let value = self.ordered_by(source, level, aliases, order.column)?;
+                    let _ = write!(self.sql, "{separator}{guard}, {value}");
                 }
-                Some(input) => source.columns[input].clone(),
-                None if output.used => self.dialect.quote(&aliases[*column]),
-                None => self.cell(source, output)?,
-            };
-            self.sql.push_str(if at == 0 { " ORDER BY " } else { ", " });
-            self.sql.push_str(&name);
-            self.direction(*descending, output.column.nullable);
+                None => drop(write!(self.sql, "{separator}{value}")),
+            }
+            self.direction(order.descending, output.column.nullable);
+            separator = ", ";
         }
         Ok(())
+    }
+
+    /// An output in the order of a level.
+    fn ordered_by(&mut self, source: &Source, level: &Level, aliases: &[String], at: usize) -> Result<String> {
+        let output = &level.outputs[at];
+        Ok(match output.cell.as_column() {
+            Some(input) if level.group.is_some() && source.is_ordered => {
+                self.dialect.ordered_anew(&source.columns[input])
+            }
+            Some(input) => source.columns[input].clone(),
+            None if output.used => self.dialect.quote(&aliases[at]),
+            None => self.cell(source, output)?,
+        })
     }
 
     fn cell(&mut self, source: &Source, output: &Output) -> Result<String> {
@@ -191,10 +205,13 @@ impl Writer<'_> {
         if !parts.is_empty() {
             let _ = write!(self.sql, "PARTITION BY {} ", parts.join(", "));
         }
-        for (at, Order { column, descending }) in order.iter().enumerate() {
-            self.sql.push_str(if at == 0 { "ORDER BY " } else { ", " });
-            self.sql.push_str(&source.columns[*column]);
-            self.direction(*descending, source.table.columns[*column].nullable);
+        let mut separator = "ORDER BY ";
+        for Order { column, descending } in order {
+            let (name, ColumnSchema { ty, nullable, .. }) = (&source.columns[*column], &source.table.columns[*column]);
+            let guard = self.dialect.sort_guard(name, ty).map_or_else(String::new, |guard| format!("{guard}, "));
+            let _ = write!(self.sql, "{separator}{guard}{name}");
+            self.direction(*descending, *nullable);
+            separator = ", ";
         }
         self.sql.push(')');
         std::mem::replace(&mut self.sql, outer)

@@ -89,8 +89,10 @@ fn the_tenant_is_asked_for_once_and_comes_back_with_every_group() {
                 statement.sql.matches("product` WHERE").count() + statement.sql.matches("product\" WHERE").count(),
                 1
             );
+            // The guard of an order reads no table.
+            let guards = statement.sql.matches("UNION ALL SELECT 2").count();
             assert_eq!(
-                statement.sql.matches("SELECT ").count(),
+                statement.sql.matches("SELECT ").count() - 3 * guards,
                 statement.sql.matches(&format!("SELECT {tenant}")).count()
             );
             let grouped = statement.sql.matches("GROUP BY ").count();

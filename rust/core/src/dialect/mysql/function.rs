@@ -1,6 +1,6 @@
 //! MariaDB's functions. A cast that does not hold a value warns, and a statement that warned of that is an error.
 
-use super::Mysql;
+use super::{LONGEST_SORTED, Mysql};
 use crate::dialect::Dialect as _;
 use crate::dialect::function::{Functions, common, sign};
 use crate::pipeline::{Function, Part};
@@ -72,6 +72,19 @@ impl Functions for Mysql {
             (LogicalType::Int, _) => bounded(&format!("CAST(SUM({column}) AS DOUBLE) / COUNT({column})"), ty),
             _ => bounded(&format!("SUM({column}) * 1e0 / COUNT({column})"), ty),
         }
+    }
+
+    /// A subquery of two rows where one is expected is an error of the server's, 1242.
+    fn sort_guard(&self, value: &str, ty: &LogicalType) -> Option<String> {
+        let length = match ty {
+            LogicalType::Text { max_length } if max_length.is_none_or(|most| most as usize > LONGEST_SORTED) => {
+                "CHAR_LENGTH"
+            }
+            LogicalType::Bytes => "LENGTH",
+            _ => return None,
+        };
+        let rows = "(SELECT 1 AS n UNION ALL SELECT 2) AS two";
+        Some(format!("(SELECT 1 FROM {rows} WHERE {length}({value}) > {LONGEST_SORTED})"))
     }
 
     /// A window sorts by the first 16,384 bytes only: what sessions set.

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Output, Pipeline};
 use crate::plan::Order;
 use crate::schema::{ColumnSchema, Role, TableSchema};
-use crate::types::FloatRules;
+use crate::types::{FloatRules, LogicalType};
 
 pub(super) struct Builder<'t> {
     table: &'t TableSchema,
@@ -95,10 +95,17 @@ impl<'t> Builder<'t> {
 
     /// Sorts by visible columns.
     pub fn sort(&mut self, order: &[Order]) -> Result<()> {
-        if self.level.is_cut() {
+        let visible = self.visible();
+        let outputs = order.iter().map(|order| &self.level.outputs[visible[order.column]]);
+        // What guards an order by long values takes no totals.
+        let by_long_total = self.level.group.is_some()
+            && outputs.into_iter().any(|output| {
+                let is_long = output.column.ty.is_text() || output.column.ty == LogicalType::Bytes;
+                is_long && output.cell.as_column().is_none()
+            });
+        if self.level.is_cut() || by_long_total {
             self.wrap()?;
         }
-        let visible = self.visible();
         self.level.order = order.iter().map(|order| Order { column: visible[order.column], ..*order }).collect();
         self.level.complete_order();
         self.sorted = true;
@@ -250,8 +257,7 @@ impl<'t> Builder<'t> {
             };
             let order = self.level.order.iter().map(order).collect::<Result<Vec<_>>>()?;
             let cell = Cell::Place { partition: partition.clone(), order };
-            let column =
-                Column { name: String::new(), ty: crate::types::LogicalType::Int, nullable: false, origin: None };
+            let column = Column { name: String::new(), ty: LogicalType::Int, nullable: false, origin: None };
             self.level.outputs.push(Output::hidden(column, cell));
             Ok(self.level.outputs.len() - 1)
         };
