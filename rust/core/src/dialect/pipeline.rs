@@ -20,7 +20,7 @@ struct Source {
     columns: Vec<String>,
     table: TableSchema,
     text: String,
-    /// Whether its rows were put into an order, to be cut.
+    /// Whether its rows, or those that they are made of, were put into an order, to be cut.
     is_ordered: bool,
 }
 
@@ -57,7 +57,7 @@ impl Writer<'_> {
                 columns: aliases.iter().map(|alias| self.dialect.quote(alias)).collect(),
                 table: renamed(table, level, &aliases),
                 text: name,
-                is_ordered: level.limit.is_some() || level.offset > 0,
+                is_ordered: source.is_ordered || level.limit.is_some() || level.offset > 0,
             };
         }
         let tenant = table.multi_tenant.then(super::tenant_column);
