@@ -233,3 +233,15 @@ def test_the_smallest_and_largest_of_long_texts_are_found(db: DataFlow) -> None:
     group = {"_id": None, "low": {"$min": "$text"}, "high": {"$max": "$text"}}
     [found] = table.aggregate([{"$group": group}])
     assert (found["low"][-1], found["high"][-1]) == ("a", "c")
+
+
+def test_a_text_longer_than_a_packet_is_an_error(database: Database, db: DataFlow) -> None:
+    """MariaDB takes it for null and warns only."""
+    table, long = fresh(db, Note), "x" * 2**20
+    table.create(no=1, text=long)
+    pipeline = [{"$project": {"x": {"$strLenCP": {"$concat": ["$text"] * 17}}}}]
+    if database.kind == "mariadb":
+        with pytest.raises(errors.LimitExceededError, match="max_allowed_packet"):
+            table.aggregate(pipeline)
+    else:
+        assert list(table.aggregate(pipeline)) == [{"x": 17 * 2**20}]

@@ -218,6 +218,9 @@ const REGEX_GAVE_UP: u16 = 1139;
 /// JSON, or a path in it, that could not be read. The server takes it for null.
 const UNREAD_JSON: std::ops::RangeInclusive<u16> = 4035..=4044;
 
+/// A text that a function gave was too long for a packet. The server takes it for null.
+const LONGER_THAN_A_PACKET: u16 = 1301;
+
 /// Refuses a statement whose warnings (code, message) say that a value was changed, or not looked at.
 /// `reads` tells that nothing was to be stored.
 pub(super) fn check_warnings(warnings: &[(u16, String)], reads: bool) -> Result<()> {
@@ -234,6 +237,12 @@ pub(super) fn check_warnings(warnings: &[(u16, String)], reads: bool) -> Result<
         return Err(Error::new(ErrorKind::DatabaseFailure, message)
             .sqlstate("01000")
             .hint("a column holds what DataFlow has not written: its check `json_valid` is missing"));
+    }
+    if reads && warnings.iter().any(|(code, _)| *code == LONGER_THAN_A_PACKET) {
+        let message = "a text that the query puts together is longer than max_allowed_packet of the server";
+        return Err(Error::new(ErrorKind::LimitExceeded, message)
+            .sqlstate("01000")
+            .hint("put shorter texts together, or raise max_allowed_packet at the server"));
     }
     let Some((code, text)) = warnings.iter().find(|(code, _)| LOSSES.contains(code)) else {
         return Ok(());
