@@ -4,9 +4,10 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from tests.property.pipelines_oracle import PARTS, UNITS, Stage
+from tests.property.pipelines_oracle import EXACT, PARTS, UNITS, Stage
 from tests.property.pipelines_rows import (
     BOOL,
+    FINITE,
     FLOAT,
     INT,
     KINDS,
@@ -51,6 +52,8 @@ class Maker:
     def literal(self, kind: Kind) -> Any:
         if kind.form == "decimal":
             return Decimal(self.random.choice([-10, 0, 1, 2]))
+        if kind.form == "vast":
+            return self.random.choice(FINITE)
         for name, known in KINDS.items():
             if known.form == kind.form and VALUES[name] and self.random.random() < 0.6:
                 return self.random.choice(VALUES[name])
@@ -145,7 +148,7 @@ class Maker:
         self.used.add(operator)
         if operator == "$count":
             return {"$count": {}}, INT
-        forms = ("int", "float", "decimal") if operator in ("$sum", "$avg") else ()
+        forms = ("int", "float", "vast", "decimal") if operator in ("$sum", "$avg") else ()
         excluded = UNCOMPARED if operator in ("$min", "$max") else ()
         specs = [self.any(1) for _ in range(4)] + [(f"${one}", self.kinds[one]) for one in self.known()]
         fit = [(spec, kind) for spec, kind in specs if (not forms or kind.form in forms) and kind.form not in excluded]
@@ -207,8 +210,14 @@ class Maker:
         if operator == "$strLenCP":
             text, _ = self.text(depth + 1)
             return self.called(operator, text), INT
-        forms = ("int",) if operator == "$mod" else ("int", "float") if operator == "$divide" else ("int", "decimal")
-        forms = ("int", "float", "quotient") if forms[-1] == "decimal" and self.random.random() < 0.4 else forms
+        forms = (
+            ("int",)
+            if operator == "$mod"
+            else ("int", "float", "vast")
+            if operator == "$divide"
+            else ("int", "decimal")
+        )
+        forms = ("int", "float", "quotient", "vast") if forms[-1] == "decimal" and self.random.random() < 0.4 else forms
         one, other = self.operand(depth, *forms), self.operand(depth, *forms)
         if one is None or other is None:
             return self.called("$add", 1, 2), INT
@@ -221,7 +230,8 @@ class Maker:
         if operator == "$ifNull":
             return self.called(operator, a, b if kind_a == kind_b else a), kind_a
         if self.random.random() < 0.3 and kind_a.form in ("int", "decimal"):
-            b, kind_b = self.random.choice([(2, INT), (-3, INT)])
+            b = self.random.choice([2, -3])
+            kind_b = INT if kind_a == INT else Kind("decimal", 1)
         return self.called(operator, a, b), arithmetic(operator, kind_a, kind_b)
 
     def part(self, depth: int) -> tuple[Any, Kind]:
@@ -254,8 +264,9 @@ class Maker:
         kind = self.kinds[name]
         literal = {"$literal": self.literal(kind)} if kind.form != "state" else "open"
         if kind.form == "decimal":
-            literal = {"$literal": Decimal(self.random.choice([0, 1])).quantize(Decimal(1).scaleb(-kind.places))}
-            kind = kind._replace(whole=max(kind.whole, 19))
+            digit = Decimal(self.random.choice([0, 1]) if kind.places < 38 else 0)
+            literal = {"$literal": digit.quantize(Decimal(1).scaleb(-kind.places), context=EXACT)}
+            kind = kind._replace(whole=max(kind.whole, 1))
         condition, _ = self.condition(depth + 1)
         match self.random.randrange(3):
             case 0:

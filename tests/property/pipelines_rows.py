@@ -2,12 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from math import isfinite
 from random import Random
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from dataflow import MaxLength, Naive, Precision
-from tests.property.pipelines_oracle import Row
 
 DAY = datetime(2024, 5, 17, 23, 59, 59, 999_999, tzinfo=UTC)
 WORDS = ["", "a", "A", "a ", "b", "ab", "\u00e9", "e\u0301", "\u00c4", "\u00e4", "\U0001f600x", "it's", "%", "\\", "$a"]
@@ -29,6 +29,8 @@ VALUES: dict[str, list[Any]] = {
     "real": [-1.5, -0.25, 0.0, 0.5, 2.0, 1000.25],
     "cost": [Decimal(text) for text in ("-10.00", "-0.01", "0.00", "0.05", "9.99", "99999999.99")],
     "fine": [Decimal(f"{text}0000000001") for text in ("-1.", "0.", "2.", "9999999999999999999999999999.")],
+    "tiny": [Decimal(f"{text}{0:029}1") for text in ("-1.", "0.", "2.", "9999.")],
+    "vast": [0.0, 1.0, 1e308, float("inf")],
     "word": WORDS,
     "code": [word for word in WORDS if len(word) <= 2],
     "state": ["open", "paid"],
@@ -41,11 +43,12 @@ VALUES: dict[str, list[Any]] = {
     "ref": [UUID(int=0), UUID(int=1), UUID(int=1 << 127)],
     "blob": [b"", b"\0", b"a", b"\xff"],
 }
+FINITE = [value for value in VALUES["vast"] if isfinite(value)]
 KINDS = {name: Kind(name) for name in VALUES}
 KINDS |= {"no": INT, "small": INT, "big": INT, "real": FLOAT, "word": TEXT, "code": TEXT, "flag": BOOL}
-KINDS |= {"cost": Kind("decimal", 8, 2), "fine": Kind("decimal", 28, 10)}
+KINDS |= {"cost": Kind("decimal", 8, 2), "fine": Kind("decimal", 28, 10), "tiny": Kind("decimal", 4, 30)}
 MOMENTS = ("made", "wall", "day", "clock")
-NUMBERS = ("int", "float", "quotient", "decimal")
+NUMBERS = ("int", "float", "quotient", "decimal", "vast")
 UNCOMPARED = ("flag", "bool", "ref", "blob")
 
 
@@ -57,6 +60,8 @@ class Mixed:
     real: float | None = None
     cost: Annotated[Decimal, Precision(10, 2)] | None = None
     fine: Annotated[Decimal, Precision(38, 10)] | None = None
+    tiny: Annotated[Decimal, Precision(34, 30)] | None = None
+    vast: float | None = None
     word: str | None = None
     code: Annotated[str, MaxLength(2)] | None = None
     state: Literal["open", "paid"] | None = None
@@ -70,8 +75,9 @@ class Mixed:
     blob: bytes | None = None
 
 
-def rows(random: Random, count: int) -> list[Row]:
+def rows(random: Random, count: int, *, infinity: bool = False) -> list[dict[str, Any]]:
     fields = {name: values for name, values in VALUES.items() if values}
+    fields["vast"] = VALUES["vast"] if infinity else FINITE
     pick = random.choice
     return [
         {"no": no} | {name: None if random.random() < 0.15 else pick(values) for name, values in fields.items()}
