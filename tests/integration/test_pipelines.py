@@ -247,6 +247,14 @@ def test_groups_of_rows_in_another_order_come_in_their_own(sales: Any, total: di
     assert [row["_id"] for row in found] == [-5, 3, 4]
 
 
+def test_texts_that_were_put_together_are_found_behind_a_group(sales: Any) -> None:
+    """MariaDB would push the condition into the group, read the literal as a number on the way, and warn of that."""
+    key = {"$ifNull": ["$name", {"$literal": "b"}]}
+    pipeline = [{"$set": {"x": key}}, {"$group": {"_id": {"name": "$name", "x": "$x"}, "n": {"$sum": 1}}}]
+    found = sales.aggregate([*pipeline, {"$match": {"x": {"$gte": ""}, "name": {"$ne": "a"}}}])
+    assert [row["x"] for row in found] == ["b", "", "K\u00e4se"]
+
+
 def test_the_deepest_and_longest_pipelines_run(db: DataFlow, sales: Any) -> None:
     deep: Any = "$qty"
     for _ in range(15):

@@ -23,6 +23,11 @@ pub trait Functions {
     /// the average. A decimal is rounded half away from zero.
     fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String;
 
+    /// Whether a condition on groups by a text that is made of literals must be kept outside.
+    fn fences_groups(&self) -> bool {
+        false
+    }
+
     /// The one value of a group whose place is 1.
     fn value_at(&self, place: &str, value: &str) -> String {
         format!("max(CASE WHEN {place} = 1 THEN {value} END)")

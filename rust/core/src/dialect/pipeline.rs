@@ -105,6 +105,8 @@ impl Writer<'_> {
         if is_last || level.limit.is_some() || level.offset > 0 {
             self.ordered(source, level, aliases)?;
             self.cut(level.limit, level.offset);
+        } else if self.dialect.fences_groups() && groups_by_made_text(level) {
+            self.cut(Some(i64::MAX.unsigned_abs()), 0);
         }
         Ok(())
     }
@@ -258,6 +260,11 @@ fn prefix(table: &TableSchema) -> String {
 
 fn has_digit(name: &str) -> bool {
     name.contains(|c: char| c.is_ascii_digit())
+}
+
+fn groups_by_made_text(level: &Level) -> bool {
+    let mut keys = level.group.iter().flatten().map(|&at| &level.outputs[at].column);
+    keys.any(|key| key.ty.is_text() && key.origin.is_none())
 }
 
 /// The outputs of a level as the table that the next one reads.

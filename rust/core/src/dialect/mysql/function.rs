@@ -74,6 +74,11 @@ impl Functions for Mysql {
         }
     }
 
+    /// MariaDB pushes the condition into the group, reads a parameter there as a number and warns that it is none.
+    fn fences_groups(&self) -> bool {
+        true
+    }
+
     /// A subquery of two rows where one is expected is an error of the server's, 1242.
     fn sort_guard(&self, value: &str, ty: &LogicalType) -> Option<String> {
         let length = match ty {
