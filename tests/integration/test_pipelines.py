@@ -33,6 +33,9 @@ the same rows and the same answer; random pipelines are compared with a reading 
   and `"_id": None` none. Null is a group of its own. Of no rows there is no group, also for `"_id": None` and `$count`.
 - Rows come in the order of the last `$sort`, where null is the smallest; those that it leaves alike, and all without
   one, in that of the model's key or of the keys of the `$group`. `$limit` and `$skip` count in this order.
+- `$unwind` of a list gives a row for each item, in the order of the items; those without items are left out unless
+  `preserveNullAndEmptyArrays` is True: then they have None for the item and for the `includeArrayIndex`, which is
+  counted from 0. A field that is no list is refused.
 - `$project` names what is kept; nothing else is, and no `_id` that was not named.
 - `$sum` of no number is 0, the other totals of nothing are None. A sum of ints is an int, of decimals a Decimal of 38
   digits; what does not fit is `OutOfRangeError`. `$avg` of ints is their exact sum as a float by their number; of
@@ -44,7 +47,7 @@ the same rows and the same answer; random pipelines are compared with a reading 
 - Numbers of different kinds: ints become decimals or floats; floats and decimals do not mix, and ints are not compared
   with floats. There is no quotient of decimals. A literal is read by the type of what it stands beside.
 - Parts of moments and `$dateTrunc` are in UTC; naive datetimes, dates and times are taken as they are.
-- Not built: the stages `$unwind $lookup $facet $bucket $sample $unionWith $replaceRoot`, the accumulators `$push
+- Not built: the stages `$lookup $facet $bucket $sample $unionWith $replaceRoot`, the accumulators `$push
   $addToSet $stdDevPop $stdDevSamp`, paths into JSON in expressions, `$round $trim $toUpper $toLower`.
 
 """
@@ -62,14 +65,31 @@ class Sale:
     price: Annotated[Decimal, Precision(10, 2)] | None = None
     name: str | None = None
     made: datetime | None = None
+    tags: list[str] | None = None
 
 
 MADE = datetime(2024, 5, 17, 23, 59, 58, 7, tzinfo=UTC)
 ROWS: list[dict[str, Any]] = [
-    {"no": 1, "state": "open", "qty": 3, "price": Decimal("1.10"), "name": "K\u00e4se", "made": MADE},
+    {
+        "no": 1,
+        "state": "open",
+        "qty": 3,
+        "price": Decimal("1.10"),
+        "name": "K\u00e4se",
+        "made": MADE,
+        "tags": ["b", "a"],
+    },
     {"no": 2, "state": "paid", "qty": 4, "price": Decimal("-2.25"), "name": "a", "made": MADE.replace(month=1)},
-    {"no": 3, "state": "paid", "qty": -5, "price": Decimal("0.01"), "name": "", "made": MADE.replace(hour=1)},
-    {"no": 4, "state": "open"},
+    {
+        "no": 3,
+        "state": "paid",
+        "qty": -5,
+        "price": Decimal("0.01"),
+        "name": "",
+        "made": MADE.replace(hour=1),
+        "tags": ["b"],
+    },
+    {"no": 4, "state": "open", "tags": []},
 ]
 Examples = dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]]
 STAGES: Examples = {
@@ -85,7 +105,11 @@ STAGES: Examples = {
     "$project": ([{"$project": {"double": {"$multiply": ["$qty", 2]}}}, {"$limit": 1}], [{"double": 6}]),
     "$addFields": ([{"$addFields": {"no": "$qty"}}, {"$project": {"no": 1}}, {"$limit": 1}], [{"no": 3}]),
     "$set": ([{"$limit": 1}, {"$set": {"x": {"$literal": 1}}}, {"$project": {"x": 1}}], [{"x": 1}]),
-    "$unset": ([{"$limit": 1}, {"$unset": ["qty", "price", "name", "made", "state", "id"]}], [{"no": 1}]),
+    "$unset": ([{"$limit": 1}, {"$unset": ["qty", "price", "name", "made", "state", "tags", "id"]}], [{"no": 1}]),
+    "$unwind": (
+        [{"$unwind": {"path": "$tags", "includeArrayIndex": "at"}}, {"$project": {"no": 1, "tags": 1, "at": 1}}],
+        [{"no": 1, "tags": "b", "at": 0}, {"no": 1, "tags": "a", "at": 1}, {"no": 3, "tags": "b", "at": 0}],
+    ),
     "$sortByCount": (
         [{"$match": {"qty": {"$ne": None}}}, {"$sortByCount": "$state"}],
         [{"_id": State.PAID, "count": 2}, {"_id": State.OPEN, "count": 1}],

@@ -11,6 +11,8 @@ from tests.property.pipelines_rows import (
     FLOAT,
     INT,
     KINDS,
+    LIST,
+    LISTS,
     MOMENTS,
     NUMBERS,
     QUOTIENT,
@@ -36,6 +38,7 @@ class Maker:
         for _ in range(random.randrange(1, 7)):
             name = random.choice(["match", "match", "group", "group", "sort", "limit", "skip", "project", "set"])
             name = random.choice(["unset", "count", "sortByCount"]) if random.random() < 0.12 else name
+            name = "unwind" if self.lists() and random.random() < 0.3 else name
             self.used.add(f"${name}")
             self.pipeline.append({f"${name}": getattr(self, name)()})
 
@@ -47,7 +50,10 @@ class Maker:
         return self.random.sample(values, min(len(values), self.random.randrange(least, most)))
 
     def known(self, *forms: str) -> list[str]:
-        return [name for name, kind in self.kinds.items() if not forms or kind.form in forms]
+        return [name for name, kind in self.kinds.items() if (kind.form in forms if forms else kind != LIST)]
+
+    def lists(self) -> list[str]:
+        return [name for name, kind in self.kinds.items() if kind == LIST and name in LISTS]
 
     def literal(self, kind: Kind) -> Any:
         if kind.form == "decimal":
@@ -90,6 +96,19 @@ class Maker:
         key, kind = self.key()
         self.kinds, self.sorted = {"_id": kind, "count": INT}, True
         return key
+
+    def unwind(self) -> Any:
+        name = self.random.choice(self.lists())
+        self.kinds[name] = LISTS[name]
+        if self.random.random() < 0.4:
+            return f"${name}"
+        spec: dict[str, Any] = {"path": f"${name}"}
+        if self.random.random() < 0.6:
+            place = self.random.choice([self.fresh(), "small"])
+            spec["includeArrayIndex"], self.kinds = place, {**self.kinds, place: INT}
+        if self.random.random() < 0.6:
+            spec["preserveNullAndEmptyArrays"] = self.random.random() < 0.8
+        return spec
 
     def unset(self) -> list[str]:
         names = self.some(self.known(), 1, 3)

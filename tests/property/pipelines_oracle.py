@@ -106,6 +106,7 @@ class Pipelines:
         self.places = places
         self.keeps_all = keeps_all
         self.leaving = 0
+        self.matches = 0
         self.calculates_all = calculates_all
         self.unordered: OverflowedError | None = None
 
@@ -114,6 +115,7 @@ class Pipelines:
 
     def result(self, rows: Iterable[dict[str, Any]], pipeline: list[Stage]) -> list[dict[str, Any]]:
         kept = self.arranged([Kept(Row(row), (row["no"],)) for row in rows], [])
+        self.matches = sum("$match" in stage for stage in pipeline)
         self.leaving = sum(name in ("$match", "$limit", "$skip") for stage in pipeline for name in stage)
         for stage in pipeline:
             [(name, operand)] = stage.items()
@@ -129,12 +131,7 @@ class Pipelines:
 
     def match(self, kept: list[Kept], filter: dict[str, Any]) -> list[Kept]:
         kinds = {name: "text" for one in kept[:1] for name in one.row}
-        try:
-            met = [self.holds(Oracle(kinds), filter, one.row) for one in kept]
-        except NotANumberError:
-            raise
-        except OverflowedError as error:
-            raise (UndecidedError if self.leaving > 1 else OverflowedError) from error
+        met = [self.forced(lambda one=one: self.holds(Oracle(kinds), filter, one.row)) for one in kept]
         return kept if self.keeps_all else [one for one, holds in zip(kept, met, strict=True) if holds]
 
     def holds(self, oracle: Oracle, filter: dict[str, Any], row: Row) -> bool:
@@ -166,9 +163,19 @@ class Pipelines:
             self.unordered = error
             return kept
 
+    def forced(self, value: Callable[[], Any], *, always: bool = False) -> Any:
+        """What a row is chosen by. A database may leave the row out before by another stage, which then decides."""
+        try:
+            return value()
+        except NotANumberError:
+            raise
+        except OverflowedError as error:
+            raise (UndecidedError if always or self.leaving > 1 else OverflowedError) from error
+
     def check_order(self, kept: list[Kept]) -> None:
         if self.unordered is not None and (self.calculates_all or len(kept) > 1):
-            raise self.unordered
+            is_left = self.matches and not isinstance(self.unordered, NotANumberError)
+            raise UndecidedError if is_left else self.unordered
 
     def limit(self, kept: list[Kept], count: int) -> list[Kept]:
         self.check_order(kept)
@@ -184,6 +191,20 @@ class Pipelines:
 
     def sortByCount(self, kept: list[Kept], key: Any) -> list[Kept]:
         return self.sort(self.group(kept, {"_id": key, "count": {"$count": {}}}), {"count": -1})
+
+    def unwind(self, kept: list[Kept], spec: Any) -> list[Kept]:
+        options = spec if isinstance(spec, dict) else {"path": spec}
+        name, place = options["path"][1:], options.get("includeArrayIndex")
+        found = []
+        for row, identity in kept:
+            items = list(enumerate(row[name] or []))
+            if not items and (self.keeps_all or options.get("preserveNullAndEmptyArrays")):
+                items = [(None, None)]
+            for at, item in items:
+                left = self.left(row, [one for one in row if one != place])
+                left[name] = item
+                found.append(Kept(left if place is None else Row(left | {place: at}), (*identity, at)))
+        return found
 
     def unset(self, kept: list[Kept], names: list[str]) -> list[Kept]:
         return [one._replace(row=self.left(one.row, [name for name in one.row if name not in names])) for one in kept]
@@ -210,11 +231,11 @@ class Pipelines:
         named = isinstance(id, dict) and not next(iter(id)).startswith("$")
         keys = {} if id is None else id if named else {"_id": id}
         if self.calculates_all or any("$first" in total or "$last" in total for total in totals.values()):
-            self.check_order(kept)
+            self.forced(lambda: self.check_order(kept), always=True)
         self.unordered = None
         groups: dict[tuple[Any, ...], list[Row]] = {}
         for one in kept:
-            key = tuple(self.value(part, one.row) for part in keys.values())
+            key = self.forced(lambda one=one: tuple(self.value(part, one.row) for part in keys.values()))
             if self.is_group(key):
                 groups.setdefault(key, []).append(one.row)
         made = [Kept(Row(zip(keys, key, strict=True)) | self.totals(totals, rows), key) for key, rows in groups.items()]

@@ -22,6 +22,7 @@ class Kind(NamedTuple):
 
 
 INT, FLOAT, QUOTIENT, TEXT, BOOL = Kind("int"), Kind("float"), Kind("quotient"), Kind("text"), Kind("bool")
+LIST = Kind("list")
 VALUES: dict[str, list[Any]] = {
     "no": [],
     "small": [-3, -1, 0, 1, 2, 7],
@@ -42,11 +43,17 @@ VALUES: dict[str, list[Any]] = {
     "span": [timedelta(), timedelta(microseconds=-1), timedelta(days=-40)],
     "ref": [UUID(int=0), UUID(int=1), UUID(int=1 << 127)],
     "blob": [b"", b"\0", b"a", b"\xff"],
+    "tags": [[], ["a"], ["b", "", "b"], ["\u00e9", "a "]],
+    "sizes": [[], [2**62, -1], [0], [7, 7, 1]],
+    "costs": [[], [Decimal("0.0000000001"), Decimal("-2.0000000001")], [Decimal("9.0000000000")]],
 }
 FINITE = [value for value in VALUES["vast"] if isfinite(value)]
 KINDS = {name: Kind(name) for name in VALUES}
 KINDS |= {"no": INT, "small": INT, "big": INT, "real": FLOAT, "word": TEXT, "code": TEXT, "flag": BOOL}
 KINDS |= {"cost": Kind("decimal", 8, 2), "fine": Kind("decimal", 28, 10), "tiny": Kind("decimal", 4, 30)}
+# Lists, and what their items are.
+LISTS = {"tags": TEXT, "sizes": INT, "costs": Kind("decimal", 28, 10)}
+KINDS |= dict.fromkeys(LISTS, LIST)
 MOMENTS = ("made", "wall", "day", "clock")
 NUMBERS = ("int", "float", "quotient", "decimal", "vast")
 UNCOMPARED = ("flag", "bool", "ref", "blob")
@@ -73,6 +80,9 @@ class Mixed:
     span: timedelta | None = None
     ref: UUID | None = None
     blob: bytes | None = None
+    tags: list[str] | None = None
+    sizes: list[int] | None = None
+    costs: list[Decimal] | None = None
 
 
 def rows(random: Random, count: int, *, infinity: bool = False) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ pub use form::{
     BeginSteps, ForeignKeys, Isolation, JsonKind, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PutForm,
     RowsForm, SchemaLock,
 };
-pub use function::Functions;
+pub use function::{Functions, Unwound};
 pub use mysql::{LONGEST_SORTED, Mysql};
 pub use postgres::Postgres;
 pub use sqlite::{

@@ -4,6 +4,14 @@ use crate::filter::Comparison;
 use crate::pipeline::Function;
 use crate::types::LogicalType;
 
+/// A source of rows, one for each item of a list: it and what it is joined on, an item, and its place from 0.
+pub struct Unwound {
+    pub rows: String,
+    pub on: String,
+    pub item: String,
+    pub place: String,
+}
+
 /// What differs between the databases in expressions. An operand is named as often as `operands` has it: where
 /// parameters have no numbers it may be named once.
 pub trait Functions {
@@ -44,6 +52,9 @@ pub trait Functions {
         let _ = (value, ty);
         None
     }
+
+    /// The rows beside each row that a list gives, under a name.
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound;
 
     /// A column by which a window is parted.
     fn parted(&self, column: &str, ty: &LogicalType) -> String {

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use super::condition::Place;
 use super::statement::{Returned, Statement, Writer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::pipeline::{Cell, Expression, Level, Node, Output, Pipeline};
+use crate::pipeline::{Cell, Expression, Level, Node, Output, Pipeline, Unwind};
 use crate::plan::{Order, Selection};
 use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TableSchema};
 use crate::value::Value;
@@ -78,6 +78,9 @@ impl Writer<'_> {
         reads_table: bool,
         is_last: bool,
     ) -> Result<()> {
+        let unwind = level.unwind.as_ref().zip(aliases.first());
+        let unwound = unwind.map(|(unwind, alias)| self.unwound(source, level, unwind, alias)).transpose()?;
+        let source = unwound.as_ref().unwrap_or(source);
         let tenant = self.tenant.map(|_| self.dialect.quote(TENANT_COLUMN));
         self.sql.push_str("SELECT ");
         self.sql.push_str(tenant.as_deref().unwrap_or_default());
@@ -109,6 +112,18 @@ impl Writer<'_> {
             self.cut(Some(i64::MAX.unsigned_abs()), 0);
         }
         Ok(())
+    }
+
+    /// A level's source with the items of a list.
+    fn unwound(&self, source: &Source, level: &Level, unwind: &Unwind, alias: &str) -> Result<Source> {
+        let [.., item, _] = &level.input[..] else { return Err(Error::internal("a list without items")) };
+        let name = self.dialect.quote(&format!("{alias}_items"));
+        let unwound = self.dialect.unwound(&source.columns[unwind.list], &item.ty, &name);
+        let join = if unwind.keeps_empty { "LEFT JOIN" } else { "JOIN" };
+        let mut columns = source.columns.clone();
+        columns.extend([unwound.item, unwound.place]);
+        let text = format!("{} {join} {} ON {}", source.text, unwound.rows, unwound.on);
+        Ok(Source { columns, text, table: source.table.clone(), is_ordered: source.is_ordered })
     }
 
     /// `WHERE`.

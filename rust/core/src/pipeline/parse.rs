@@ -8,6 +8,7 @@ mod group;
 mod literal;
 mod project;
 mod text;
+mod unwind;
 
 use std::borrow::Cow;
 
@@ -33,6 +34,7 @@ const STAGES: &[&str] = &[
     "$sort",
     "$sortByCount",
     "$unset",
+    "$unwind",
 ];
 const LATER_STAGES: &[&str] = &[
     "$bucket",
@@ -49,7 +51,6 @@ const LATER_STAGES: &[&str] = &[
     "$sample",
     "$setWindowFields",
     "$unionWith",
-    "$unwind",
 ];
 
 /// Reads a pipeline against a table.
@@ -94,6 +95,7 @@ impl Builder<'_> {
             "$project" => self.read_project(raw),
             "$addFields" | "$set" => self.read_added(raw),
             "$unset" => self.read_unset(raw),
+            "$unwind" => self.read_unwind(raw),
             "$sortByCount" => self.read_sort_by_count(raw),
             name => Err(unknown_stage(name)),
         };

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use dataflow_core::dialect::calculation::{
-    ABSOLUTE, ADD, AVERAGE, CEILING, DIVIDE, FLOOR, MULTIPLY, Number, SCALE, SUBTRACT, SUM, Total,
+    ABSOLUTE, ADD, AVERAGE, CEILING, DIVIDE, FLOOR, MULTIPLY, NUMBER, Number, SCALE, SUBTRACT, SUM, Total,
 };
 use libsqlite3_sys as ffi;
 
 use super::error::OVERFLOW;
-use super::function::FLAGS;
+use super::function::{FLAGS, bytes};
 
 type Call = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
 type End = unsafe extern "C" fn(*mut ffi::sqlite3_context);
@@ -34,6 +34,7 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
         for (name, call) in binary {
             make(db, name, 2, Some(call), None, None);
         }
+        make(db, NUMBER, 2, Some(of_text), None, None);
         make(db, ABSOLUTE, 1, Some(absolute), None, None);
         make(db, SUM, 1, None, Some(step), Some(end_sum));
         make(db, AVERAGE, 2, None, Some(step), Some(end_average));
@@ -85,6 +86,17 @@ unsafe extern "C" fn absolute(context: *mut ffi::sqlite3_context, _count: c_int,
             Read::Null => ffi::sqlite3_result_null(context),
             Read::Other => refuse(context),
         }
+    }
+}
+
+/// # Safety
+/// SQLite calls it with two values.
+unsafe extern "C" fn of_text(context: *mut ffi::sqlite3_context, _count: c_int, values: *mut *mut ffi::sqlite3_value) {
+    // SAFETY: the caller's promise; the values live until this function returns.
+    unsafe {
+        let Some(text) = bytes(*values) else { return ffi::sqlite3_result_null(context) };
+        let scale = ffi::sqlite3_value_int64(*values.add(1));
+        give(context, || std::str::from_utf8(text).ok().and_then(|text| Number::of_text(text, scale)).map(Some));
     }
 }
 

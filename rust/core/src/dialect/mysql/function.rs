@@ -2,9 +2,9 @@
 
 use super::{LONGEST_SORTED, Mysql};
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, common, sign};
+use crate::dialect::function::{Functions, Unwound, common, sign};
 use crate::pipeline::{Function, Part};
-use crate::types::LogicalType;
+use crate::types::{LogicalType, WALL_WIDTH};
 
 impl Functions for Mysql {
     fn typed(&self, placeholder: String, ty: &LogicalType) -> String {
@@ -77,6 +77,34 @@ impl Functions for Mysql {
     /// MariaDB pushes the condition into the group, reads a parameter there as a number and warns that it is none.
     fn fences_groups(&self) -> bool {
         true
+    }
+
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound {
+        let value = format!("{name}.item");
+        let long_text = format!("LONGTEXT CHARACTER SET utf8mb4 COLLATE {}", self.collation());
+        let (column, item) = match item {
+            LogicalType::Bool => ("VARCHAR(5)".to_owned(), format!("({value} = 'true')")),
+            LogicalType::Text { .. } | LogicalType::Choice { .. } => (long_text, value),
+            // UNHEX of such a column itself comes out of a temporary table empty.
+            LogicalType::Bytes => (long_text, format!("UNHEX(CONCAT({value}, ''))")),
+            LogicalType::Uuid => ("VARCHAR(36)".to_owned(), format!("UNHEX(REPLACE({value}, '-', ''))")),
+            LogicalType::Instant | LogicalType::WallTime => {
+                ("VARCHAR(27)".to_owned(), format!("CAST(LEFT({value}, {WALL_WIDTH}) AS DATETIME(6))"))
+            }
+            LogicalType::Date => ("VARCHAR(10)".to_owned(), format!("CAST({value} AS DATE)")),
+            LogicalType::Time => ("VARCHAR(15)".to_owned(), format!("CAST({value} AS TIME(6))")),
+            ty => (self.reported_type(ty), value),
+        };
+        Unwound {
+            rows: format!(
+                "JSON_TABLE({list}, '$[*]' COLUMNS (place FOR ORDINALITY, item {column} PATH '$' ERROR ON ERROR)) AS {name}"
+            ),
+            // Only then there are any. Without a condition on the table MariaDB takes the smallest and the largest key from the index of the table,
+            // as if every row had items.
+            on: format!("JSON_LENGTH({list}) > 0"),
+            item,
+            place: format!("CAST({name}.place - 1 AS SIGNED)"),
+        }
     }
 
     /// A subquery of two rows where one is expected is an error of the server's, 1242.

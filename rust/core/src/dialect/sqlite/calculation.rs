@@ -19,6 +19,8 @@ pub const CEILING: &str = "dataflow_ceiling";
 pub const FLOOR: &str = "dataflow_floor";
 /// `dataflow_scale(a, zeros)`: an int or a decimal with more zeros, a decimal.
 pub const SCALE: &str = "dataflow_scale";
+/// `dataflow_number(text, scale)`: a number in JSON, a decimal of that scale or, for -1, a float.
+pub const NUMBER: &str = "dataflow_number";
 /// `dataflow_sum(a)`, of a group; null where there is no value.
 pub const SUM: &str = "dataflow_sum";
 /// `dataflow_average(a, zeros)`, of a group; `zeros` places more for a decimal.
@@ -74,6 +76,14 @@ impl Number {
             (FLOOR, Number::Decimal(a), Number::Int(scale)) => Some(Number::Decimal(a.div_euclid(unit(scale)?))),
             _ => None,
         }
+    }
+
+    /// The number that a list in JSON holds; decimals are written with all their places.
+    pub fn of_text(text: &str, scale: i64) -> Option<Number> {
+        let Ok(scale) = usize::try_from(scale) else { return Number::float(text.parse().ok()?, &[]) };
+        let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+        let digits = (places.len() == scale).then(|| format!("{whole}{places}"))?;
+        digits.parse().ok().and_then(decimal)
     }
 
     pub fn absolute(self) -> Option<Number> {

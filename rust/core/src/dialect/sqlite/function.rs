@@ -2,7 +2,7 @@
 
 use super::{Sqlite, calculation as own};
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, common};
+use crate::dialect::function::{Functions, Unwound, common};
 use crate::pipeline::{Function, Part};
 use crate::types::LogicalType;
 
@@ -51,6 +51,24 @@ impl Functions for Sqlite {
             _ => "0",
         };
         format!("coalesce({}({operand}), {zero})", own::SUM)
+    }
+
+    /// SQLite's JSON has numbers of its own.
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound {
+        let value = format!("{name}.value");
+        let item = match item {
+            LogicalType::Float => format!("{}({list} -> {name}.key, -1)", own::NUMBER),
+            LogicalType::Decimal { scale, .. } => format!("{}({value}, {scale})", own::NUMBER),
+            LogicalType::Bytes => format!("unhex({value})"),
+            LogicalType::Uuid => format!("unhex({value}, '-')"),
+            _ => value,
+        };
+        Unwound {
+            rows: format!("json_each({list}) AS {name}"),
+            on: "TRUE".to_owned(),
+            item,
+            place: format!("{name}.key"),
+        }
     }
 
     /// SQLite 3.51 takes the descending order of a subquery with a limit for the ascending one that its groups are asked

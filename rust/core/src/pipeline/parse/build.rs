@@ -3,7 +3,7 @@
 use super::group::Total;
 use super::invalid;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Output, Pipeline};
+use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Origin, Output, Pipeline};
 use crate::plan::Order;
 use crate::schema::{ColumnSchema, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType};
@@ -16,7 +16,7 @@ pub(super) struct Builder<'t> {
     /// Whether a `$sort` decides which row is the first.
     sorted: bool,
     /// Whether the rows are still those of the table.
-    untouched: bool,
+    pub untouched: bool,
     /// Expressions so far.
     pub nodes: usize,
 }
@@ -35,7 +35,7 @@ impl<'t> Builder<'t> {
             name: column.name.clone(),
             ty: column.ty.clone(),
             nullable: column.nullable,
-            origin: Some(at),
+            origin: Some(Origin { column: at, is_item: false }),
         };
         let input = table.columns.iter().enumerate().map(column).collect();
         let level = Level::over(input, &[], Vec::new(), table.key.clone());
@@ -74,7 +74,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Begins a level that reads the last one; outputs keep their places.
-    fn wrap(&mut self) -> Result<()> {
+    pub fn wrap(&mut self) -> Result<()> {
         if self.done.len() + 2 > MAX_LEVELS {
             let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
             return Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"));
@@ -250,6 +250,8 @@ impl<'t> Builder<'t> {
             let error = invalid("which row is the first or the last is decided by a `$sort` before");
             return Err(error.hint("put {\"$sort\": {…}} before the $group").path(name.clone()));
         }
+        // Items of lists came between since.
+        self.level.complete_order();
         let partition = keys.iter().map(|&(_, key)| self.input(key)).collect::<Result<Vec<_>>>()?;
         let mut place = |descending: bool| -> Result<usize> {
             let order = |order: &Order| {
