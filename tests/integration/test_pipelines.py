@@ -36,6 +36,7 @@ the same rows and the same answer; random pipelines are compared with a reading 
 - `$unwind` of a list gives a row for each item, in the order of the items; those without items are left out unless
   `preserveNullAndEmptyArrays` is True: then they have None for the item and for the `includeArrayIndex`, which is
   counted from 0. A field that is no list is refused.
+- `$bucket` needs its `default`, which is None or a value of the type of `groupBy`: no row is an error by its value.
 - `$project` names what is kept; nothing else is, and no `_id` that was not named.
 - `$sum` of no number is 0, the other totals of nothing are None. A sum of ints is an int, of decimals a Decimal of 38
   digits; what does not fit is `OutOfRangeError`. `$avg` of ints is their exact sum as a float by their number; of
@@ -47,7 +48,7 @@ the same rows and the same answer; random pipelines are compared with a reading 
 - Numbers of different kinds: ints become decimals or floats; floats and decimals do not mix, and ints are not compared
   with floats. There is no quotient of decimals. A literal is read by the type of what it stands beside.
 - Parts of moments and `$dateTrunc` are in UTC; naive datetimes, dates and times are taken as they are.
-- Not built: the stages `$lookup $facet $bucket $sample $unionWith $replaceRoot`, the accumulators `$push
+- Not built: the stages `$lookup $facet $sample $unionWith $replaceRoot`, the accumulators `$push
   $addToSet $stdDevPop $stdDevSamp`, paths into JSON in expressions, `$round $trim $toUpper $toLower`.
 
 """
@@ -106,6 +107,10 @@ STAGES: Examples = {
     "$addFields": ([{"$addFields": {"no": "$qty"}}, {"$project": {"no": 1}}, {"$limit": 1}], [{"no": 3}]),
     "$set": ([{"$limit": 1}, {"$set": {"x": {"$literal": 1}}}, {"$project": {"x": 1}}], [{"x": 1}]),
     "$unset": ([{"$limit": 1}, {"$unset": ["qty", "price", "name", "made", "state", "tags", "id"]}], [{"no": 1}]),
+    "$bucket": (
+        [{"$bucket": {"groupBy": "$qty", "boundaries": [-5, 3, 4], "default": None, "output": {"n": {"$sum": "$no"}}}}],
+        [{"_id": None, "n": 6}, {"_id": -5, "n": 3}, {"_id": 3, "n": 1}],
+    ),
     "$unwind": (
         [{"$unwind": {"path": "$tags", "includeArrayIndex": "at"}}, {"$project": {"no": 1, "tags": 1, "at": 1}}],
         [{"no": 1, "tags": "b", "at": 0}, {"no": 1, "tags": "a", "at": 1}, {"no": 3, "tags": "b", "at": 0}],

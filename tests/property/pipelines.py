@@ -23,6 +23,9 @@ from tests.property.pipelines_rows import (
     Kind,
 )
 
+# Fields that have an order, and three values at least.
+BUCKETED = ("int", "float", "decimal", "made", "wall", "day", "clock", "span", "ref")
+
 
 class Maker:
     """One pipeline. `places`: the digits of averages by name, -1 and -2 for sums of ints and of floats."""
@@ -38,6 +41,7 @@ class Maker:
         for _ in range(random.randrange(1, 7)):
             name = random.choice(["match", "match", "group", "group", "sort", "limit", "skip", "project", "set"])
             name = random.choice(["unset", "count", "sortByCount"]) if random.random() < 0.12 else name
+            name = "bucket" if random.random() < 0.05 else name
             name = "unwind" if self.lists() and random.random() < 0.3 else name
             self.used.add(f"${name}")
             self.pipeline.append({f"${name}": getattr(self, name)()})
@@ -109,6 +113,26 @@ class Maker:
         if self.random.random() < 0.6:
             spec["preserveNullAndEmptyArrays"] = self.random.random() < 0.8
         return spec
+
+    def bucket(self) -> Any:
+        fit = [name for name in self.known(*BUCKETED) if KINDS.get(name) == self.kinds[name] and VALUES[name]]
+        if not fit:
+            return {"groupBy": {"$add": [1, 2]}, "boundaries": [1, 5], "default": 9} | self.bucketed(INT)
+        name = self.random.choice(fit)
+        kind, values = self.kinds[name], sorted(VALUES[name])
+        boundaries = sorted(self.random.sample(values[:-1], min(len(values) - 1, self.random.randrange(2, 4))))
+        by = {"$ifNull": [f"${name}", {"$literal": values[0]}]} if self.random.random() < 0.3 else f"${name}"
+        default = self.random.choice([None, values[-1]])
+        return {"groupBy": by, "boundaries": boundaries, "default": default} | self.bucketed(kind)
+
+    def bucketed(self, kind: Kind) -> dict[str, Any]:
+        if self.random.random() < 0.5:
+            self.kinds, self.sorted = {"_id": kind, "count": INT}, False
+            return {}
+        name = self.fresh()
+        total, total_kind = self.total(name)
+        self.kinds, self.sorted = {"_id": kind, name: total_kind}, False
+        return {"output": {name: total}}
 
     def unset(self) -> list[str]:
         names = self.some(self.known(), 1, 3)

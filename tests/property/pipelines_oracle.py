@@ -206,6 +206,16 @@ class Pipelines:
                 found.append(Kept(left if place is None else Row(left | {place: at}), (*identity, at)))
         return found
 
+    def bucket(self, kept: list[Kept], spec: dict[str, Any]) -> list[Kept]:
+        *below, last = [ordered(value) for value in spec["boundaries"]]
+        found = []
+        for row, identity in kept:
+            value = ordered(self.forced(lambda row=row: self.value(spec["groupBy"], row)))
+            inside = value is not None and below[0] <= value < last
+            key = max(one for one in below if one <= value) if inside else spec["default"]
+            found.append(Kept(Row(self.left(row, row) | {"$bucket": key}), identity))
+        return self.group(found, {"_id": "$$bucket"} | spec.get("output", {"count": {"$count": {}}}))
+
     def unset(self, kept: list[Kept], names: list[str]) -> list[Kept]:
         return [one._replace(row=self.left(one.row, [name for name in one.row if name not in names])) for one in kept]
 

@@ -17,7 +17,7 @@ from tests.property.pipelines_rows import Mixed, rows
 
 ROWS, PIPELINES = 40, 100
 EVERY = {"$match", "$group", "$sort", "$limit", "$skip", "$project", "$set", "$unset", "$count", "$sortByCount"}
-EVERY |= {"$unwind"}
+EVERY |= {"$unwind", "$bucket"}
 EVERY |= {"$sum", "$avg", "$min", "$max", "$first", "$last", "$add", "$subtract", "$multiply", "$divide", "$mod"}
 EVERY |= {"$abs", "$ceil", "$floor", "$concat", "$substrCP", "$strLenCP", "$cond", "$switch", "$ifNull", "$in"}
 EVERY |= {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$and", "$or", "$not", "$dateTrunc", "$year", "$second"}

@@ -33,6 +33,8 @@ const PIPELINES: &str = r#"
 [{"$sort":{"price":-1}},{"$group":{"_id":"$name","first":{"$first":"$id"},"last":{"$last":"$qty"}}}]
 [{"$group":{"_id":{"$dateTrunc":{"date":"$made","unit":"month"}},"mean":{"$avg":{"$multiply":["$price","$qty"]}}}}]
 [{"$sortByCount":"$name"}]
+[{"$bucket":{"groupBy":"$qty","boundaries":[0,10,20],"default":null,"output":{"n":{"$count":{}},"top":{"$max":"$price"}}}}]
+[{"$bucket":{"groupBy":{"$multiply":["$price","$qty"]},"boundaries":[0,9.5],"default":-1}}]
 [{"$unwind":"$tags"}]
 [{"$sort":{"qty":-1}},{"$limit":9},{"$unwind":{"path":"$tags","includeArrayIndex":"at","preserveNullAndEmptyArrays":true}},{"$match":{"tags":"a"}}]
 [{"$match":{"qty":1}},{"$unwind":"$tags"},{"$group":{"_id":"$tags","n":{"$sum":1}}}]
@@ -163,6 +165,42 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"[{"$lookup":{}}]"#, ErrorKind::NotBuilt, "pipeline[0].$lookup"),
         (r#"[{"$match":{"nmae":1}}]"#, ErrorKind::UnknownField, "pipeline[0].$match.nmae"),
         (r#"[{"$match":{}},{"$limit":0}]"#, ErrorKind::InvalidPipeline, "pipeline[1].$limit"),
+        (r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,2]}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$bucket"),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1],"default":null}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.boundaries",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3,3],"default":null}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.boundaries[2]",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,"a"],"default":null}}]"#,
+            ErrorKind::WrongType,
+            "pipeline[0].$bucket.boundaries[1]",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3],"default":"other"}}]"#,
+            ErrorKind::WrongType,
+            "pipeline[0].$bucket.default",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3],"default":2}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.default",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3],"default":3,"output":{"_id":{"$sum":1}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.output._id",
+        ),
+        (
+            r#"[{"$bucket":{"groupby":"$qty","boundaries":[1,3],"default":3}}]"#,
+            ErrorKind::UnknownOperator,
+            "pipeline[0].$bucket.groupby",
+        ),
         (r#"[{"$unwind":"$name"}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$unwind"),
         (r#"[{"$unwind":{"path":"name"}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$unwind.path"),
         (r#"[{"$unwind":{"path":"$nmae"}}]"#, ErrorKind::UnknownField, "pipeline[0].$unwind.path"),

@@ -1,6 +1,7 @@
 //! `[{"$match": {…}}, {"$group": {…}}]` -> [`Pipeline`]. Errors carry the path `pipeline[1].$group.total`.
 
 mod arithmetic;
+mod bucket;
 mod build;
 mod condition;
 mod expression;
@@ -24,6 +25,7 @@ use crate::value::Raw;
 
 const STAGES: &[&str] = &[
     "$addFields",
+    "$bucket",
     "$count",
     "$group",
     "$limit",
@@ -37,7 +39,6 @@ const STAGES: &[&str] = &[
     "$unwind",
 ];
 const LATER_STAGES: &[&str] = &[
-    "$bucket",
     "$bucketAuto",
     "$densify",
     "$facet",
@@ -95,6 +96,7 @@ impl Builder<'_> {
             "$project" => self.read_project(raw),
             "$addFields" | "$set" => self.read_added(raw),
             "$unset" => self.read_unset(raw),
+            "$bucket" => self.read_bucket(raw),
             "$unwind" => self.read_unwind(raw),
             "$sortByCount" => self.read_sort_by_count(raw),
             name => Err(unknown_stage(name)),

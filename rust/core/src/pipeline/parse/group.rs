@@ -1,5 +1,7 @@
 //! `$group` and `$sortByCount`.
 
+use std::borrow::Cow;
+
 use super::build::Builder;
 use super::{check_name, invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
@@ -131,19 +133,31 @@ impl Builder<'_> {
         };
         let (row, (_, id)) = (self.row(), entries.remove(at));
         let keys = self.read_keys(&row, id).map_err(|error| error.within("_id"))?;
-        let mut totals = Vec::with_capacity(entries.len());
-        for (name, raw) in entries {
-            let total = self.read_accumulator(&row, raw).map_err(|error| error.within(&name))?;
-            check_name(&name).map_err(|error| error.within(&name))?;
-            if keys.iter().any(|(key, _)| *key == name) {
-                return Err(invalid("a part of `_id` has this name").within(&name));
-            }
-            totals.push((name.into_owned(), total));
-        }
+        let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+        let totals = self.read_totals(&row, entries, &names)?;
         if keys.is_empty() && totals.is_empty() {
             return Err(invalid("it has neither keys nor totals"));
         }
         self.group(keys, totals)
+    }
+
+    /// Totals by their names, which are none of `keys`.
+    pub(super) fn read_totals(
+        &mut self,
+        row: &TableSchema,
+        entries: Vec<(Cow<'_, str>, Raw<'_>)>,
+        keys: &[&str],
+    ) -> Result<Vec<(String, Total)>> {
+        let mut totals = Vec::with_capacity(entries.len());
+        for (name, raw) in entries {
+            let total = self.read_accumulator(row, raw).map_err(|error| error.within(&name))?;
+            check_name(&name).map_err(|error| error.within(&name))?;
+            if keys.contains(&&*name) {
+                return Err(invalid("a part of `_id` has this name").within(&name));
+            }
+            totals.push((name.into_owned(), total));
+        }
+        Ok(totals)
     }
 
     /// None: no key. An expression: the column `_id`. A dict of names: a column each.
@@ -162,7 +176,7 @@ impl Builder<'_> {
         }
     }
 
-    fn read_key(&mut self, row: &TableSchema, raw: Raw<'_>) -> Result<Expression> {
+    pub(super) fn read_key(&mut self, row: &TableSchema, raw: Raw<'_>) -> Result<Expression> {
         let is_expression = matches!(&raw, Raw::Text(text) if text.starts_with('$')) || matches!(&raw, Raw::Map(_));
         if !is_expression {
             return Err(invalid(format!("a key is a field, `\"$name\"`, or an expression, got {}", raw.type_name()))
@@ -227,7 +241,7 @@ fn total(name: &str, of: Expression) -> Result<Total> {
 }
 
 /// `{"$year": …}`, and not a dict of names.
-fn is_operator(entries: &[(std::borrow::Cow<'_, str>, Raw<'_>)]) -> bool {
+fn is_operator(entries: &[(Cow<'_, str>, Raw<'_>)]) -> bool {
     matches!(entries, [(name, _)] if name.starts_with('$'))
 }
 
