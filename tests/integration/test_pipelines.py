@@ -37,19 +37,21 @@ the same rows and the same answer; random pipelines are compared with a reading 
   `preserveNullAndEmptyArrays` is True: then they have None for the item and for the `includeArrayIndex`, which is
   counted from 0. A field that is no list is refused.
 - `$bucket` needs its `default`, which is None or a value of the type of `groupBy`: no row is an error by its value.
+- `$sample` takes rows by chance; those that it takes come in the order of their keys.
 - `$project` names what is kept; nothing else is, and no `_id` that was not named.
 - `$sum` of no number is 0, the other totals of nothing are None. A sum of ints is an int, of decimals a Decimal of 38
   digits; what does not fit is `OutOfRangeError`. `$avg` of ints is their exact sum as a float by their number; of
   decimals it has four places more, where 38 digits leave room, and is rounded half away from zero.
-- Sums and averages of floats depend on the order in which a database reads the rows: their last digits may differ.
+- Sums, averages and standard deviations of floats depend on the order in which a database reads the rows: their last
+  digits may differ. `$stdDevPop` and `$stdDevSamp` take ints and decimals as the nearest floats.
 - `$min` and `$max` are not of bool, UUID, bytes, lists and JSON; no group is by a list or JSON.
 - In expressions null equals null and has no order, as in `$expr`. Functions of null are null, but `$substrCP` gives an
   empty text. What is divided by 0 is None, of `$mod` too, whose remainder has the sign of the number.
 - Numbers of different kinds: ints become decimals or floats; floats and decimals do not mix, and ints are not compared
   with floats. There is no quotient of decimals. A literal is read by the type of what it stands beside.
 - Parts of moments and `$dateTrunc` are in UTC; naive datetimes, dates and times are taken as they are.
-- Not built: the stages `$lookup $facet $sample $unionWith $replaceRoot`, the accumulators `$push
-  $addToSet $stdDevPop $stdDevSamp`, paths into JSON in expressions, `$round $trim $toUpper $toLower`.
+- Not built: the stages `$lookup $facet $unionWith $replaceRoot`, the accumulators `$push
+  $addToSet`, paths into JSON in expressions, `$round $trim $toUpper $toLower`.
 
 """
 
@@ -111,6 +113,10 @@ STAGES: Examples = {
         [{"$bucket": {"groupBy": "$qty", "boundaries": [-5, 3, 4], "default": None, "output": {"n": {"$sum": "$no"}}}}],
         [{"_id": None, "n": 6}, {"_id": -5, "n": 3}, {"_id": 3, "n": 1}],
     ),
+    "$sample": (
+        [{"$sample": {"size": 9}}, {"$project": {"no": 1}}],
+        [{"no": 1}, {"no": 2}, {"no": 3}, {"no": 4}],
+    ),
     "$unwind": (
         [{"$unwind": {"path": "$tags", "includeArrayIndex": "at"}}, {"$project": {"no": 1, "tags": 1, "at": 1}}],
         [{"no": 1, "tags": "b", "at": 0}, {"no": 1, "tags": "a", "at": 1}, {"no": 3, "tags": "b", "at": 0}],
@@ -131,6 +137,8 @@ TOTALS: Examples = {
     "$avg": (group({"$avg": "$price"}), [{"x": Decimal("1.100000")}, {"x": Decimal("-1.120000")}]),
     "$min": (group({"$min": "$name"}), [{"x": "K\u00e4se"}, {"x": ""}]),
     "$max": (group({"$max": "$made"}), [{"x": MADE}, {"x": MADE.replace(hour=1)}]),
+    "$stdDevPop": (group({"$stdDevPop": "$qty"}), [{"x": 0.0}, {"x": 4.5}]),
+    "$stdDevSamp": (group({"$stdDevSamp": "$qty"}), [{"x": None}, {"x": 40.5**0.5}]),
     "$count": (group({"$count": {}}), [{"x": 2}, {"x": 2}]),
     "$first": (group({"$first": "$no"}, {"$sort": {"qty": 1}}), [{"x": 4}, {"x": 3}]),
     "$last": (group({"$last": "$qty"}, {"$sort": {"no": 1}}), [{"x": None}, {"x": -5}]),

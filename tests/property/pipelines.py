@@ -7,6 +7,7 @@ from typing import Any
 from tests.property.pipelines_oracle import EXACT, PARTS, UNITS, Stage
 from tests.property.pipelines_rows import (
     BOOL,
+    DEVIATION,
     FINITE,
     FLOAT,
     INT,
@@ -54,7 +55,11 @@ class Maker:
         return self.random.sample(values, min(len(values), self.random.randrange(least, most)))
 
     def known(self, *forms: str) -> list[str]:
-        return [name for name, kind in self.kinds.items() if (kind.form in forms if forms else kind != LIST)]
+        return [
+            name
+            for name, kind in self.kinds.items()
+            if (kind.form in forms if forms else kind not in (LIST, DEVIATION))
+        ]
 
     def lists(self) -> list[str]:
         return [name for name, kind in self.kinds.items() if kind == LIST and name in LISTS]
@@ -136,14 +141,14 @@ class Maker:
 
     def unset(self) -> list[str]:
         names = self.some(self.known(), 1, 3)
-        if len(names) == len(self.kinds):
+        if len(names) == len(self.known()):
             names = names[1:]
         for name in names:
             del self.kinds[name]
         return names
 
     def project(self) -> dict[str, Any]:
-        if len(self.kinds) > 1 and self.random.random() < 0.2:
+        if len(self.known()) > 1 and self.random.random() < 0.2:
             return dict.fromkeys(self.unset(), 0)
         fields: dict[str, Any] = dict.fromkeys(self.some(self.known(), 1, 5), 1)
         kinds = {name: self.kinds[name] for name in fields}
@@ -182,15 +187,30 @@ class Maker:
         for _ in range(self.random.randrange(1, 4)):
             name = self.fresh()
             spec[name], kinds[name] = self.total(name)
+        if set(kinds.values()) == {DEVIATION}:
+            name = self.fresh()
+            spec[name], kinds[name] = {"$count": {}}, INT
         self.kinds, self.sorted = kinds, False
         return spec
 
     def total(self, name: str) -> tuple[dict[str, Any], Kind]:
-        operators = ["$count", "$sum", "$avg", "$min", "$max", *(["$first", "$last"] * 2 if self.sorted else [])]
+        operators = [
+            "$count",
+            "$sum",
+            "$avg",
+            "$stdDevPop",
+            "$stdDevSamp",
+            "$min",
+            "$max",
+            *(["$first", "$last"] * 2 if self.sorted else []),
+        ]
         operator = self.random.choice(operators)
         self.used.add(operator)
         if operator == "$count":
             return {"$count": {}}, INT
+        if operator.startswith("$stdDev"):
+            floats = [f"${one}" for one in self.known("int", "float")]
+            return {operator: self.random.choice([*floats, {"$add": [1, 2]}])}, DEVIATION
         forms = ("int", "float", "vast", "decimal") if operator in ("$sum", "$avg") else ()
         excluded = UNCOMPARED if operator in ("$min", "$max") else ()
         specs = [self.any(1) for _ in range(4)] + [(f"${one}", self.kinds[one]) for one in self.known()]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
-from math import isfinite, isinf, isnan
+from math import isclose, isfinite, isinf, isnan
+from statistics import pstdev, stdev
 from typing import Any, NamedTuple
 
 from tests.property.filters_oracle import Oracle, ordered
@@ -275,6 +276,8 @@ class Pipelines:
                 return self.sum(values, self.zero(name))
             case "$avg":
                 return self.average(name, values, len(all_values))
+            case "$stdDevPop" | "$stdDevSamp":
+                return deviation([float(value) for value in values], operator == "$stdDevSamp")
             case "$min":
                 return min(values, key=ordered, default=None)
             case "$max":
@@ -403,6 +406,21 @@ class Pipelines:
         """PostgreSQL refuses what is too small for a float."""
         if self.calculates_all and isinstance(result, float) and result == 0 and a != 0 and b != 0:
             raise OverflowedError
+
+
+class Near(float):
+    """One whose last digits depend on how it is calculated."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, float) and isclose(self, other, rel_tol=1e-9)
+
+
+def deviation(values: list[float], is_sample: bool) -> Near | None:
+    if len(values) <= is_sample:
+        return None
+    return Near(stdev(values) if is_sample else pstdev(values))
 
 
 def sum_exactly(values: list[Any]) -> Decimal:

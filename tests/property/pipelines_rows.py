@@ -22,7 +22,7 @@ class Kind(NamedTuple):
 
 
 INT, FLOAT, QUOTIENT, TEXT, BOOL = Kind("int"), Kind("float"), Kind("quotient"), Kind("text"), Kind("bool")
-LIST = Kind("list")
+LIST, DEVIATION = Kind("list"), Kind("deviation")
 VALUES: dict[str, list[Any]] = {
     "no": [],
     "small": [-3, -1, 0, 1, 2, 7],

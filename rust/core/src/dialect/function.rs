@@ -31,6 +31,14 @@ pub trait Functions {
     /// the average. A decimal is rounded half away from zero.
     fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String;
 
+    /// The standard deviation of floats; null where there is none, and of a sample of one.
+    fn deviation(&self, operand: &str, is_sample: bool) -> String;
+
+    /// A number by chance, another one for every row.
+    fn random(&self) -> &'static str {
+        "random()"
+    }
+
     /// Whether a condition on groups by a text that is made of literals must be kept outside.
     fn fences_groups(&self) -> bool {
         false

@@ -156,6 +156,10 @@ impl Writer<'_> {
     }
 
     fn ordered(&mut self, source: &Source, level: &Level, aliases: &[String]) -> Result<()> {
+        if level.sampled {
+            let _ = write!(self.sql, " ORDER BY {}", self.dialect.random());
+            return Ok(());
+        }
         let mut separator = " ORDER BY ";
         for order in &level.order {
             let output = &level.outputs[order.column];
@@ -199,6 +203,10 @@ impl Writer<'_> {
             Cell::Average(of) => {
                 let column = self.expression(source, of)?;
                 self.dialect.average(&column, &of.ty, ty)
+            }
+            Cell::Deviation { of, is_sample } => {
+                let operand = self.expression(source, of)?;
+                self.dialect.deviation(&operand, *is_sample)
             }
             Cell::Smallest(of) => format!("min({})", self.expression(source, of)?),
             Cell::Largest(of) => format!("max({})", self.expression(source, of)?),

@@ -35,6 +35,9 @@ const PIPELINES: &str = r#"
 [{"$sortByCount":"$name"}]
 [{"$bucket":{"groupBy":"$qty","boundaries":[0,10,20],"default":null,"output":{"n":{"$count":{}},"top":{"$max":"$price"}}}}]
 [{"$bucket":{"groupBy":{"$multiply":["$price","$qty"]},"boundaries":[0,9.5],"default":-1}}]
+[{"$group":{"_id":"$name","a":{"$stdDevPop":"$qty"},"b":{"$stdDevSamp":"$price"}}}]
+[{"$match":{"qty":1}},{"$sample":{"size":3}}]
+[{"$sort":{"qty":1}},{"$limit":9},{"$sample":{"size":3}},{"$group":{"_id":"$name","n":{"$sum":1}}},{"$sample":{"size":1}}]
 [{"$unwind":"$tags"}]
 [{"$sort":{"qty":-1}},{"$limit":9},{"$unwind":{"path":"$tags","includeArrayIndex":"at","preserveNullAndEmptyArrays":true}},{"$match":{"tags":"a"}}]
 [{"$match":{"qty":1}},{"$unwind":"$tags"},{"$group":{"_id":"$tags","n":{"$sum":1}}}]
@@ -200,6 +203,13 @@ fn what_is_wrong_is_told_with_its_place() {
             r#"[{"$bucket":{"groupby":"$qty","boundaries":[1,3],"default":3}}]"#,
             ErrorKind::UnknownOperator,
             "pipeline[0].$bucket.groupby",
+        ),
+        (r#"[{"$sample":3}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sample"),
+        (r#"[{"$sample":{"size":0}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sample.size"),
+        (
+            r#"[{"$group":{"_id":null,"n":{"$stdDevPop":"$name"}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$group.n.$stdDevPop",
         ),
         (r#"[{"$unwind":"$name"}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$unwind"),
         (r#"[{"$unwind":{"path":"name"}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$unwind.path"),

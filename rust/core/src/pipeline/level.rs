@@ -47,6 +47,8 @@ pub struct Level {
     pub order: Vec<Order>,
     pub limit: Option<u64>,
     pub offset: u64,
+    /// Rows are limited by chance and in no order.
+    pub sampled: bool,
     /// Outputs that no two rows share: they end every order.
     pub(super) identity: Vec<usize>,
 }
@@ -74,6 +76,11 @@ pub enum Cell {
     Sum(Expression),
     /// Of a column.
     Average(Expression),
+    /// The standard deviation of floats, from their mean or, of a sample, as it tells that of all.
+    Deviation {
+        of: Expression,
+        is_sample: bool,
+    },
     Smallest(Expression),
     Largest(Expression),
     /// The value of the row whose place, a column, is 1.
@@ -105,6 +112,7 @@ impl Cell {
             Cell::Value(value)
             | Cell::Sum(value)
             | Cell::Average(value)
+            | Cell::Deviation { of: value, .. }
             | Cell::Smallest(value)
             | Cell::Largest(value) => value.visit(see),
         }
@@ -141,6 +149,7 @@ impl Level {
             order,
             limit: None,
             offset: 0,
+            sampled: false,
             identity,
         }
     }

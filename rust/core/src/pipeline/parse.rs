@@ -31,6 +31,7 @@ const STAGES: &[&str] = &[
     "$limit",
     "$match",
     "$project",
+    "$sample",
     "$set",
     "$skip",
     "$sort",
@@ -49,7 +50,6 @@ const LATER_STAGES: &[&str] = &[
     "$out",
     "$replaceRoot",
     "$replaceWith",
-    "$sample",
     "$setWindowFields",
     "$unionWith",
 ];
@@ -97,6 +97,7 @@ impl Builder<'_> {
             "$addFields" | "$set" => self.read_added(raw),
             "$unset" => self.read_unset(raw),
             "$bucket" => self.read_bucket(raw),
+            "$sample" => self.read_sample(raw),
             "$unwind" => self.read_unwind(raw),
             "$sortByCount" => self.read_sort_by_count(raw),
             name => Err(unknown_stage(name)),
@@ -145,6 +146,19 @@ impl Builder<'_> {
             Raw::Int(count) if count >= least => Ok(count.unsigned_abs()),
             raw => Err(invalid(format!("expected an int from {least}, got {}", wrong_int(&raw)))),
         }
+    }
+
+    /// `{"size": 3}`.
+    fn read_sample(&mut self, raw: Raw<'_>) -> Result<()> {
+        let size = match raw {
+            Raw::Map(entries) => expression::read_names(entries, ["size"]),
+            _ => None,
+        };
+        let Some([size]) = size else {
+            return Err(invalid("$sample takes a dict of `size`").hint("write {\"$sample\": {\"size\": 3}}"));
+        };
+        let count = self.read_count(size, 1).map_err(|error| error.within("size"))?;
+        self.sample(count)
     }
 
     /// `{"$count": "name"}`.

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use dataflow_core::dialect::calculation::{
-    ABSOLUTE, ADD, AVERAGE, CEILING, DIVIDE, FLOOR, MULTIPLY, NUMBER, Number, SCALE, SUBTRACT, SUM, Total,
+    ABSOLUTE, ADD, AVERAGE, CEILING, DEVIATION, DIVIDE, FLOAT, FLOOR, MULTIPLY, NUMBER, Number, SCALE, SUBTRACT, SUM,
+    Total,
 };
 use libsqlite3_sys as ffi;
 
@@ -20,7 +21,7 @@ type End = unsafe extern "C" fn(*mut ffi::sqlite3_context);
 /// # Safety
 /// `db` is an open connection that only this thread uses.
 pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
-    let binary: [(&str, Call); 7] = [
+    let binary: [(&str, Call); 8] = [
         (ADD, binary::<0>),
         (SUBTRACT, binary::<1>),
         (MULTIPLY, binary::<2>),
@@ -28,6 +29,7 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
         (CEILING, binary::<4>),
         (FLOOR, binary::<5>),
         (DIVIDE, binary::<6>),
+        (FLOAT, binary::<7>),
     ];
     // SAFETY: the caller's promise.
     unsafe {
@@ -36,8 +38,9 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
         }
         make(db, NUMBER, 2, Some(of_text), None, None);
         make(db, ABSOLUTE, 1, Some(absolute), None, None);
-        make(db, SUM, 1, None, Some(step), Some(end_sum));
-        make(db, AVERAGE, 2, None, Some(step), Some(end_average));
+        make(db, SUM, 1, None, Some(step::<false>), Some(end_sum));
+        make(db, AVERAGE, 2, None, Some(step::<false>), Some(end_average));
+        make(db, DEVIATION, 2, None, Some(step::<true>), Some(end_deviation));
     }
 }
 
@@ -57,7 +60,7 @@ unsafe fn make(
     unsafe { ffi::sqlite3_create_function_v2(db, name.as_ptr(), count, FLAGS, none, call, step, end, None) };
 }
 
-const BINARY: [&str; 7] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, DIVIDE];
+const BINARY: [&str; 8] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, DIVIDE, FLOAT];
 
 /// # Safety
 /// SQLite calls it with two values.
@@ -100,17 +103,21 @@ unsafe extern "C" fn of_text(context: *mut ffi::sqlite3_context, _count: c_int, 
     }
 }
 
-/// A group's numbers so far, and the zeros its average is given.
+/// A group's numbers so far, and the second argument: the zeros its average is given, or what lessens its number.
 #[derive(Default)]
 struct Group {
     total: Total,
-    zeros: u8,
+    second: u8,
     failed: bool,
 }
 
 /// # Safety
 /// SQLite calls it with one value, or two, in the context of a group.
-unsafe extern "C" fn step(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value) {
+unsafe extern "C" fn step<const DEVIATES: bool>(
+    context: *mut ffi::sqlite3_context,
+    count: c_int,
+    values: *mut *mut ffi::sqlite3_value,
+) {
     // SAFETY: the caller's promise; the place is zeroed when it is new, and only these functions write it.
     unsafe {
         let size = c_int::try_from(size_of::<*mut Group>()).unwrap_or(8);
@@ -123,12 +130,15 @@ unsafe extern "C" fn step(context: *mut ffi::sqlite3_context, count: c_int, valu
         }
         let group = &mut **place;
         if count == 2 {
-            group.zeros = u8::try_from(ffi::sqlite3_value_int(*values.add(1))).unwrap_or(0);
+            group.second = u8::try_from(ffi::sqlite3_value_int(*values.add(1))).unwrap_or(0);
         }
         match read(*values) {
             Read::Null => {}
             Read::Number(number) => {
-                let added = catch_unwind(AssertUnwindSafe(|| group.total.add(number)));
+                let added = catch_unwind(AssertUnwindSafe(|| match DEVIATES {
+                    true => group.total.deviate(number),
+                    false => group.total.add(number),
+                }));
                 group.failed |= !matches!(added, Ok(Some(())));
             }
             Read::Other => group.failed = true,
@@ -147,7 +157,14 @@ unsafe extern "C" fn end_sum(context: *mut ffi::sqlite3_context) {
 /// As [`end_sum`].
 unsafe extern "C" fn end_average(context: *mut ffi::sqlite3_context) {
     // SAFETY: the caller's promise.
-    unsafe { end(context, |group| group.total.average(group.zeros)) }
+    unsafe { end(context, |group| group.total.average(group.second)) }
+}
+
+/// # Safety
+/// As [`end_sum`].
+unsafe extern "C" fn end_deviation(context: *mut ffi::sqlite3_context) {
+    // SAFETY: the caller's promise.
+    unsafe { end(context, |group| Some(group.total.deviation(group.second))) }
 }
 
 /// # Safety

@@ -74,6 +74,16 @@ impl Functions for Mysql {
         }
     }
 
+    fn random(&self) -> &'static str {
+        "RAND()"
+    }
+
+    /// As of a sum, a product is checked: what is beyond the largest float would come back as 0.
+    fn deviation(&self, operand: &str, is_sample: bool) -> String {
+        let name = if is_sample { "STDDEV_SAMP" } else { "STDDEV_POP" };
+        bounded(&format!("{name}({operand}) * 1e0"), &LogicalType::Float)
+    }
+
     /// MariaDB pushes the condition into the group, reads a parameter there as a number and warns that it is none.
     fn fences_groups(&self) -> bool {
         true

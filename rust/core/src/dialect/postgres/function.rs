@@ -61,6 +61,10 @@ impl Functions for Postgres {
         }
     }
 
+    fn deviation(&self, operand: &str, is_sample: bool) -> String {
+        format!("stddev_{}({operand})", if is_sample { "samp" } else { "pop" })
+    }
+
     fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound {
         let collation = if item.is_text() { " COLLATE \"C\"" } else { "" };
         Unwound {

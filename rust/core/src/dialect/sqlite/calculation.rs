@@ -4,7 +4,7 @@
 use arrow_buffer::i256;
 
 use super::{decode_decimal, encode_decimal};
-use crate::types::pow10;
+use crate::types::{pow10, render_decimal};
 
 /// `dataflow_add(a, b)`, and so on: two numbers of one kind, decimals of one scale but for a product.
 pub const ADD: &str = "dataflow_add";
@@ -21,6 +21,10 @@ pub const FLOOR: &str = "dataflow_floor";
 pub const SCALE: &str = "dataflow_scale";
 /// `dataflow_number(text, scale)`: a number in JSON, a decimal of that scale or, for -1, a float.
 pub const NUMBER: &str = "dataflow_number";
+/// `dataflow_float(a, scale)`, of a decimal: the nearest.
+pub const FLOAT: &str = "dataflow_float";
+/// `dataflow_deviation(a, from)`, of the floats of a group; `from` is what their number is lessened by.
+pub const DEVIATION: &str = "dataflow_deviation";
 /// `dataflow_sum(a)`, of a group; null where there is no value.
 pub const SUM: &str = "dataflow_sum";
 /// `dataflow_average(a, zeros)`, of a group; `zeros` places more for a decimal.
@@ -67,6 +71,10 @@ impl Number {
             (MULTIPLY, Number::Decimal(a), Number::Decimal(b)) => a.checked_mul(b).and_then(decimal),
             (SCALE, Number::Int(a), Number::Int(zeros)) => scaled(i128::from(a), zeros),
             (SCALE, Number::Decimal(a), Number::Int(zeros)) => scaled(a, zeros),
+            (FLOAT, Number::Decimal(a), Number::Int(scale)) => {
+                let text = render_decimal(a, u8::try_from(scale).ok()?);
+                text.parse().ok().map(Number::Float)
+            }
             (CEILING, Number::Float(a), _) => Some(Number::Float(a.ceil())),
             (FLOOR, Number::Float(a), _) => Some(Number::Float(a.floor())),
             (CEILING, Number::Decimal(a), Number::Int(scale)) => {
@@ -113,6 +121,9 @@ fn unit(zeros: i64) -> Option<i128> {
 pub struct Total {
     sum: Sum,
     count: i64,
+    /// Of floats their mean so far, and the sum of the squares of what lies between it and them.
+    mean: f64,
+    squares: f64,
 }
 
 #[derive(Debug, Default)]
@@ -153,6 +164,26 @@ impl Total {
             Sum::Float(sum) => Some(Number::Float(*sum)),
             Sum::Decimal(sum) => Some(decimal(sum.to_i128()?)?),
         })
+    }
+
+    /// Adds a float to what a deviation is made of (Welford, Technometrics 4, 1962). None for another number, and for
+    /// squares beyond the largest float.
+    pub fn deviate(&mut self, number: Number) -> Option<()> {
+        let Number::Float(value) = number else { return None };
+        self.count += 1;
+        let before = value - self.mean;
+        #[expect(clippy::cast_precision_loss, reason = "no group has so many rows")]
+        let count = self.count as f64;
+        self.mean += before / count;
+        self.squares += before * (value - self.mean);
+        self.squares.is_finite().then_some(())
+    }
+
+    /// The root of the mean square; of a sample with `less` of 1.
+    pub fn deviation(&self, less: u8) -> Option<Number> {
+        let count = self.count - i64::from(less);
+        #[expect(clippy::cast_precision_loss, reason = "no group has so many rows")]
+        (count > 0).then(|| Number::Float((self.squares / count as f64).sqrt()))
     }
 
     /// The sum by the count, a decimal with `zeros` places more and rounded half away from zero.
@@ -226,6 +257,19 @@ mod tests {
         let most = 10_i128.pow(38) - 1;
         assert_eq!(average(&[most, most, most], 0), Some(Some(Number::Decimal(most))));
         assert_eq!(average(&[], 4), Some(None));
+    }
+
+    #[test]
+    fn a_deviation_is_that_of_the_values_or_of_a_sample() {
+        let mut total = Total::default();
+        assert_eq!(total.deviation(0), None);
+        for value in [1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0] {
+            total.deviate(Number::Float(value)).unwrap();
+            assert_eq!(total.deviation(1).is_none(), total.count == 1);
+        }
+        assert_eq!(total.deviation(0), Some(Number::Float(22.5_f64.sqrt())));
+        assert_eq!(total.deviation(1), Some(Number::Float(30.0_f64.sqrt())));
+        assert_eq!(total.deviate(Number::Float(1e308)), None);
     }
 
     #[test]

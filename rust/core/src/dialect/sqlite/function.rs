@@ -33,6 +33,9 @@ impl Functions for Sqlite {
             Function::Absolute => format!("{}({only})", own::ABSOLUTE),
             Function::Ceiling => format!("{}({only}, {scale})", own::CEILING),
             Function::Floor => format!("{}({only}, {scale})", own::FLOOR),
+            Function::ToFloat if matches!(types, [LogicalType::Decimal { .. }]) => {
+                format!("{}({only}, {scale})", own::FLOAT)
+            }
             Function::ToFloat => format!("CAST({only} AS REAL)"),
             Function::Scale(zeros) => format!("{}({only}, {zeros})", own::SCALE),
             Function::Concat => format!("({})", operands.join(" || ")),
@@ -51,6 +54,10 @@ impl Functions for Sqlite {
             _ => "0",
         };
         format!("coalesce({}({operand}), {zero})", own::SUM)
+    }
+
+    fn deviation(&self, operand: &str, is_sample: bool) -> String {
+        format!("{}({operand}, {})", own::DEVIATION, i32::from(is_sample))
     }
 
     /// SQLite's JSON has numbers of its own.

@@ -126,6 +126,16 @@ impl<'t> Builder<'t> {
         }
     }
 
+    /// As many rows as there are, or `count` of them by chance; they come in the order of their keys.
+    pub fn sample(&mut self, count: u64) -> Result<()> {
+        if self.level.is_cut() {
+            self.wrap()?;
+        }
+        self.level.order.clear();
+        (self.level.limit, self.level.sampled, self.sorted) = (Some(count), true, false);
+        self.wrap()
+    }
+
     /// Gives the row other columns. Those before stay where the order needs them.
     pub fn project(&mut self, columns: Vec<(String, Projected)>) -> Result<()> {
         if columns.is_empty() {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::build::Builder;
+use super::literal::convert;
 use super::{check_name, invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cell, Column, Expression};
@@ -11,7 +12,8 @@ use crate::schema::TableSchema;
 use crate::types::LogicalType;
 use crate::value::Raw;
 
-const ACCUMULATORS: &[&str] = &["$avg", "$count", "$first", "$last", "$max", "$min", "$sum"];
+const ACCUMULATORS: &[&str] =
+    &["$avg", "$count", "$first", "$last", "$max", "$min", "$stdDevPop", "$stdDevSamp", "$sum"];
 const LATER_ACCUMULATORS: &[&str] = &[
     "$addToSet",
     "$bottom",
@@ -24,8 +26,6 @@ const LATER_ACCUMULATORS: &[&str] = &[
     "$minN",
     "$percentile",
     "$push",
-    "$stdDevPop",
-    "$stdDevSamp",
     "$top",
     "$topN",
 ];
@@ -38,6 +38,8 @@ pub(super) enum Total {
     Sum(Expression),
     /// Of a column.
     Average(Expression),
+    /// Of floats; whether they are a sample.
+    Deviation(Expression, bool),
     Smallest(Expression),
     Largest(Expression),
     First(Expression),
@@ -48,7 +50,7 @@ impl Total {
     fn operand_mut(&mut self) -> Option<&mut Expression> {
         match self {
             Total::Count => None,
-            Total::Sum(of) | Total::Average(of) | Total::Smallest(of) => Some(of),
+            Total::Sum(of) | Total::Average(of) | Total::Deviation(of, _) | Total::Smallest(of) => Some(of),
             Total::Largest(of) | Total::First(of) | Total::Last(of) => Some(of),
         }
     }
@@ -73,7 +75,7 @@ impl Total {
     pub fn picked(&self) -> Option<usize> {
         match self {
             Total::Smallest(of) | Total::Largest(of) | Total::First(of) | Total::Last(of) => of.as_column(),
-            Total::Count | Total::Sum(_) | Total::Average(_) => None,
+            Total::Count | Total::Sum(_) | Total::Average(_) | Total::Deviation(..) => None,
         }
     }
 
@@ -82,6 +84,7 @@ impl Total {
             Total::Count => (LogicalType::Int, false),
             Total::Sum(of) => (sum_type(&of.ty), false),
             Total::Average(of) => (average_type(&of.ty), true),
+            Total::Deviation(..) => (LogicalType::Float, true),
             Total::Smallest(of) | Total::Largest(of) | Total::First(of) | Total::Last(of) => (of.ty.clone(), true),
         };
         Column { name: String::new(), ty, nullable, origin: None }
@@ -97,6 +100,7 @@ impl Total {
             Total::Count => Ok(Cell::Count),
             Total::Sum(of) => Ok(Cell::Sum(of)),
             Total::Average(of) => Ok(Cell::Average(of)),
+            Total::Deviation(of, is_sample) => Ok(Cell::Deviation { of, is_sample }),
             Total::Smallest(of) => Ok(Cell::Smallest(of)),
             Total::Largest(of) => Ok(Cell::Largest(of)),
             Total::First(of) => placed(first, of),
@@ -228,11 +232,13 @@ fn total(name: &str, of: Expression) -> Result<Total> {
     );
     let refused = || Err(invalid(format!("{name} is not of {}", of.ty.name())));
     match name {
-        "$sum" | "$avg" if !is_number => refused(),
+        "$sum" | "$avg" | "$stdDevPop" | "$stdDevSamp" if !is_number => refused(),
         "$min" | "$max" if !is_compared => refused(),
         "$first" | "$last" if matches!(of.ty, LogicalType::List { .. } | LogicalType::Json) => refused(),
         "$sum" => Ok(Total::Sum(of)),
         "$avg" => Ok(Total::Average(of)),
+        "$stdDevPop" => Ok(Total::Deviation(convert(of, &LogicalType::Float), false)),
+        "$stdDevSamp" => Ok(Total::Deviation(convert(of, &LogicalType::Float), true)),
         "$min" => Ok(Total::Smallest(of)),
         "$max" => Ok(Total::Largest(of)),
         "$first" => Ok(Total::First(of)),
