@@ -245,3 +245,11 @@ def test_a_text_longer_than_a_packet_is_an_error(database: Database, db: DataFlo
             table.aggregate(pipeline)
     else:
         assert list(table.aggregate(pipeline)) == [{"x": 17 * 2**20}]
+
+
+def test_the_begin_of_a_long_text_is_an_order(db: DataFlow) -> None:
+    """What is to be done where the whole text is refused."""
+    table = fresh(db, Note)
+    table.bulk_create([{"no": no, "text": start + "x" * LONG} for no, start in enumerate("bca")])
+    begin = {"$set": {"begin": {"$substrCP": ["$text", 0, 4_000]}}}
+    assert [row["no"] for row in table.aggregate([begin, {"$sort": {"begin": 1}}])] == [2, 0, 1]
