@@ -4,12 +4,16 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from tests.property.pipelines_oracle import PARTS, UNITS, Stage
+from tests.property.pipelines_oracle import EXACT, PARTS, UNITS, Stage
 from tests.property.pipelines_rows import (
     BOOL,
+    DEVIATION,
+    FINITE,
     FLOAT,
     INT,
     KINDS,
+    LIST,
+    LISTS,
     MOMENTS,
     NUMBERS,
     QUOTIENT,
@@ -19,6 +23,9 @@ from tests.property.pipelines_rows import (
     WORDS,
     Kind,
 )
+
+# Fields that have an order, and three values at least.
+BUCKETED = ("int", "float", "decimal", "made", "wall", "day", "clock", "span", "ref")
 
 
 class Maker:
@@ -35,6 +42,8 @@ class Maker:
         for _ in range(random.randrange(1, 7)):
             name = random.choice(["match", "match", "group", "group", "sort", "limit", "skip", "project", "set"])
             name = random.choice(["unset", "count", "sortByCount"]) if random.random() < 0.12 else name
+            name = "bucket" if random.random() < 0.05 else name
+            name = "unwind" if self.lists() and random.random() < 0.3 else name
             self.used.add(f"${name}")
             self.pipeline.append({f"${name}": getattr(self, name)()})
 
@@ -46,11 +55,20 @@ class Maker:
         return self.random.sample(values, min(len(values), self.random.randrange(least, most)))
 
     def known(self, *forms: str) -> list[str]:
-        return [name for name, kind in self.kinds.items() if not forms or kind.form in forms]
+        return [
+            name
+            for name, kind in self.kinds.items()
+            if (kind.form in forms if forms else kind not in (LIST, DEVIATION))
+        ]
+
+    def lists(self) -> list[str]:
+        return [name for name, kind in self.kinds.items() if kind == LIST and name in LISTS]
 
     def literal(self, kind: Kind) -> Any:
         if kind.form == "decimal":
             return Decimal(self.random.choice([-10, 0, 1, 2]))
+        if kind.form == "vast":
+            return self.random.choice(FINITE)
         for name, known in KINDS.items():
             if known.form == kind.form and VALUES[name] and self.random.random() < 0.6:
                 return self.random.choice(VALUES[name])
@@ -88,16 +106,49 @@ class Maker:
         self.kinds, self.sorted = {"_id": kind, "count": INT}, True
         return key
 
+    def unwind(self) -> Any:
+        name = self.random.choice(self.lists())
+        self.kinds[name] = LISTS[name]
+        if self.random.random() < 0.4:
+            return f"${name}"
+        spec: dict[str, Any] = {"path": f"${name}"}
+        if self.random.random() < 0.6:
+            place = self.random.choice([self.fresh(), "small"])
+            spec["includeArrayIndex"], self.kinds = place, {**self.kinds, place: INT}
+        if self.random.random() < 0.6:
+            spec["preserveNullAndEmptyArrays"] = self.random.random() < 0.8
+        return spec
+
+    def bucket(self) -> Any:
+        fit = [name for name in self.known(*BUCKETED) if KINDS.get(name) == self.kinds[name] and VALUES[name]]
+        if not fit:
+            return {"groupBy": {"$add": [1, 2]}, "boundaries": [1, 5], "default": 9} | self.bucketed(INT)
+        name = self.random.choice(fit)
+        kind, values = self.kinds[name], sorted(VALUES[name])
+        boundaries = sorted(self.random.sample(values[:-1], min(len(values) - 1, self.random.randrange(2, 4))))
+        by = {"$ifNull": [f"${name}", {"$literal": values[0]}]} if self.random.random() < 0.3 else f"${name}"
+        default = self.random.choice([None, values[-1]])
+        return {"groupBy": by, "boundaries": boundaries, "default": default} | self.bucketed(kind)
+
+    def bucketed(self, kind: Kind) -> dict[str, Any]:
+        if self.random.random() < 0.5:
+            self.kinds, self.sorted = {"_id": kind, "count": INT}, False
+            return {}
+        name = self.fresh()
+        total, total_kind = self.total(name)
+        self.kinds, self.sorted = {"_id": kind, name: total_kind}, False
+        return {"output": {name: total}}
+
     def unset(self) -> list[str]:
         names = self.some(self.known(), 1, 3)
-        if len(names) == len(self.kinds):
+        if len(names) == len(self.known()):
             names = names[1:]
         for name in names:
             del self.kinds[name]
         return names
 
     def project(self) -> dict[str, Any]:
-        if len(self.kinds) > 1 and self.random.random() < 0.2:
+        if len(self.known()) > 1 and self.random.random() < 0.2:
             return dict.fromkeys(self.unset(), 0)
         fields: dict[str, Any] = dict.fromkeys(self.some(self.known(), 1, 5), 1)
         kinds = {name: self.kinds[name] for name in fields}
@@ -136,16 +187,31 @@ class Maker:
         for _ in range(self.random.randrange(1, 4)):
             name = self.fresh()
             spec[name], kinds[name] = self.total(name)
+        if set(kinds.values()) == {DEVIATION}:
+            name = self.fresh()
+            spec[name], kinds[name] = {"$count": {}}, INT
         self.kinds, self.sorted = kinds, False
         return spec
 
     def total(self, name: str) -> tuple[dict[str, Any], Kind]:
-        operators = ["$count", "$sum", "$avg", "$min", "$max", *(["$first", "$last"] * 2 if self.sorted else [])]
+        operators = [
+            "$count",
+            "$sum",
+            "$avg",
+            "$stdDevPop",
+            "$stdDevSamp",
+            "$min",
+            "$max",
+            *(["$first", "$last"] * 2 if self.sorted else []),
+        ]
         operator = self.random.choice(operators)
         self.used.add(operator)
         if operator == "$count":
             return {"$count": {}}, INT
-        forms = ("int", "float", "decimal") if operator in ("$sum", "$avg") else ()
+        if operator.startswith("$stdDev"):
+            floats = [f"${one}" for one in self.known("int", "float")]
+            return {operator: self.random.choice([*floats, {"$add": [1, 2]}])}, DEVIATION
+        forms = ("int", "float", "vast", "decimal") if operator in ("$sum", "$avg") else ()
         excluded = UNCOMPARED if operator in ("$min", "$max") else ()
         specs = [self.any(1) for _ in range(4)] + [(f"${one}", self.kinds[one]) for one in self.known()]
         fit = [(spec, kind) for spec, kind in specs if (not forms or kind.form in forms) and kind.form not in excluded]
@@ -207,8 +273,14 @@ class Maker:
         if operator == "$strLenCP":
             text, _ = self.text(depth + 1)
             return self.called(operator, text), INT
-        forms = ("int",) if operator == "$mod" else ("int", "float") if operator == "$divide" else ("int", "decimal")
-        forms = ("int", "float", "quotient") if forms[-1] == "decimal" and self.random.random() < 0.4 else forms
+        forms = (
+            ("int",)
+            if operator == "$mod"
+            else ("int", "float", "vast")
+            if operator == "$divide"
+            else ("int", "decimal")
+        )
+        forms = ("int", "float", "quotient", "vast") if forms[-1] == "decimal" and self.random.random() < 0.4 else forms
         one, other = self.operand(depth, *forms), self.operand(depth, *forms)
         if one is None or other is None:
             return self.called("$add", 1, 2), INT
@@ -221,7 +293,8 @@ class Maker:
         if operator == "$ifNull":
             return self.called(operator, a, b if kind_a == kind_b else a), kind_a
         if self.random.random() < 0.3 and kind_a.form in ("int", "decimal"):
-            b, kind_b = self.random.choice([(2, INT), (-3, INT)])
+            b = self.random.choice([2, -3])
+            kind_b = INT if kind_a == INT else Kind("decimal", 1)
         return self.called(operator, a, b), arithmetic(operator, kind_a, kind_b)
 
     def part(self, depth: int) -> tuple[Any, Kind]:
@@ -254,8 +327,9 @@ class Maker:
         kind = self.kinds[name]
         literal = {"$literal": self.literal(kind)} if kind.form != "state" else "open"
         if kind.form == "decimal":
-            literal = {"$literal": Decimal(self.random.choice([0, 1])).quantize(Decimal(1).scaleb(-kind.places))}
-            kind = kind._replace(whole=max(kind.whole, 19))
+            digit = Decimal(self.random.choice([0, 1]) if kind.places < 38 else 0)
+            literal = {"$literal": digit.quantize(Decimal(1).scaleb(-kind.places), context=EXACT)}
+            kind = kind._replace(whole=max(kind.whole, 1))
         condition, _ = self.condition(depth + 1)
         match self.random.randrange(3):
             case 0:

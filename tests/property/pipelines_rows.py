@@ -2,12 +2,12 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from math import isfinite
 from random import Random
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from dataflow import MaxLength, Naive, Precision
-from tests.property.pipelines_oracle import Row
 
 DAY = datetime(2024, 5, 17, 23, 59, 59, 999_999, tzinfo=UTC)
 WORDS = ["", "a", "A", "a ", "b", "ab", "\u00e9", "e\u0301", "\u00c4", "\u00e4", "\U0001f600x", "it's", "%", "\\", "$a"]
@@ -22,6 +22,7 @@ class Kind(NamedTuple):
 
 
 INT, FLOAT, QUOTIENT, TEXT, BOOL = Kind("int"), Kind("float"), Kind("quotient"), Kind("text"), Kind("bool")
+LIST, DEVIATION = Kind("list"), Kind("deviation")
 VALUES: dict[str, list[Any]] = {
     "no": [],
     "small": [-3, -1, 0, 1, 2, 7],
@@ -29,6 +30,8 @@ VALUES: dict[str, list[Any]] = {
     "real": [-1.5, -0.25, 0.0, 0.5, 2.0, 1000.25],
     "cost": [Decimal(text) for text in ("-10.00", "-0.01", "0.00", "0.05", "9.99", "99999999.99")],
     "fine": [Decimal(f"{text}0000000001") for text in ("-1.", "0.", "2.", "9999999999999999999999999999.")],
+    "tiny": [Decimal(f"{text}{0:029}1") for text in ("-1.", "0.", "2.", "9999.")],
+    "vast": [0.0, 1.0, 1e308, float("inf")],
     "word": WORDS,
     "code": [word for word in WORDS if len(word) <= 2],
     "state": ["open", "paid"],
@@ -40,12 +43,19 @@ VALUES: dict[str, list[Any]] = {
     "span": [timedelta(), timedelta(microseconds=-1), timedelta(days=-40)],
     "ref": [UUID(int=0), UUID(int=1), UUID(int=1 << 127)],
     "blob": [b"", b"\0", b"a", b"\xff"],
+    "tags": [[], ["a"], ["b", "", "b"], ["\u00e9", "a "]],
+    "sizes": [[], [2**62, -1], [0], [7, 7, 1]],
+    "costs": [[], [Decimal("0.0000000001"), Decimal("-2.0000000001")], [Decimal("9.0000000000")]],
 }
+FINITE = [value for value in VALUES["vast"] if isfinite(value)]
 KINDS = {name: Kind(name) for name in VALUES}
 KINDS |= {"no": INT, "small": INT, "big": INT, "real": FLOAT, "word": TEXT, "code": TEXT, "flag": BOOL}
-KINDS |= {"cost": Kind("decimal", 8, 2), "fine": Kind("decimal", 28, 10)}
+KINDS |= {"cost": Kind("decimal", 8, 2), "fine": Kind("decimal", 28, 10), "tiny": Kind("decimal", 4, 30)}
+# Lists, and what their items are.
+LISTS = {"tags": TEXT, "sizes": INT, "costs": Kind("decimal", 28, 10)}
+KINDS |= dict.fromkeys(LISTS, LIST)
 MOMENTS = ("made", "wall", "day", "clock")
-NUMBERS = ("int", "float", "quotient", "decimal")
+NUMBERS = ("int", "float", "quotient", "decimal", "vast")
 UNCOMPARED = ("flag", "bool", "ref", "blob")
 
 
@@ -57,6 +67,8 @@ class Mixed:
     real: float | None = None
     cost: Annotated[Decimal, Precision(10, 2)] | None = None
     fine: Annotated[Decimal, Precision(38, 10)] | None = None
+    tiny: Annotated[Decimal, Precision(34, 30)] | None = None
+    vast: float | None = None
     word: str | None = None
     code: Annotated[str, MaxLength(2)] | None = None
     state: Literal["open", "paid"] | None = None
@@ -68,10 +80,14 @@ class Mixed:
     span: timedelta | None = None
     ref: UUID | None = None
     blob: bytes | None = None
+    tags: list[str] | None = None
+    sizes: list[int] | None = None
+    costs: list[Decimal] | None = None
 
 
-def rows(random: Random, count: int) -> list[Row]:
+def rows(random: Random, count: int, *, infinity: bool = False) -> list[dict[str, Any]]:
     fields = {name: values for name, values in VALUES.items() if values}
+    fields["vast"] = VALUES["vast"] if infinity else FINITE
     pick = random.choice
     return [
         {"no": no} | {name: None if random.random() < 0.15 else pick(values) for name, values in fields.items()}

@@ -154,11 +154,21 @@ def _read_list(bare: Any, path: str) -> ColumnType:
         raise invalid(path, f"has {type(kind.markers[0]).__name__} on the items of a list", hint="put it on the list")
     if kind.checks:
         raise not_built("a bound on the items of a list", path=path)
-    return ColumnType({"name": "list", "item": kind.core}, decode=_each(kind.decode), classes=kind.classes)
+    return ColumnType(
+        {"name": "list", "item": kind.core}, decode=kind.decode and _Each(kind.decode), classes=kind.classes
+    )
 
 
-def _each(decode: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
-    return None if decode is None else lambda items: [decode(item) for item in items]
+class _Each:
+    """Decodes the items of a list, each by `item`."""
+
+    __slots__ = ("item",)
+
+    def __init__(self, item: Callable[[Any], Any]) -> None:
+        self.item = item
+
+    def __call__(self, items: list[Any]) -> list[Any]:
+        return [self.item(item) for item in items]
 
 
 def _read_json(bare: Any, path: str) -> ColumnType:

@@ -30,8 +30,8 @@ class Aggregating(Handle[_T]):
             ])
 
         The stages are `$match`, `$group`, `$sort`, `$limit`, `$skip`, `$count`, `$project`, `$addFields` or `$set`,
-        `$unset` and `$sortByCount`, with the meaning they have in MongoDB. Each is checked against the columns that the
-        one before leaves.
+        `$unset`, `$unwind`, `$bucket`, `$sample` and `$sortByCount`, with the meaning they have in MongoDB. Each is
+        checked against the columns that the one before leaves.
 
         The keys of a `$group` are columns: `"_id": "$state"` gives a column `_id`, `"_id": {"state": "$state"}` a
         column `state`, and `"_id": None`, one group of all rows, none. Rows come in the order of the last `$sort`; rows

@@ -41,8 +41,8 @@ pub use form::{
     BeginSteps, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm, PutForm,
     RowsForm, SchemaLock,
 };
-pub use function::Functions;
-pub use mysql::Mysql;
+pub use function::{Functions, Unwound};
+pub use mysql::{LONGEST_SORTED, Mysql};
 pub use postgres::Postgres;
 pub use sqlite::{
     HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, Sqlite, calculation, decode_decimal,

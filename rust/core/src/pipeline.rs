@@ -8,7 +8,7 @@ mod level;
 mod parse;
 
 pub use expression::{Expression, Function, Node, Part};
-pub use level::{Cell, Column, Level, Output};
+pub use level::{Cell, Column, Level, Origin, Output, Unwind};
 pub use parse::{parse, parse_within};
 
 /// Most stages of a pipeline.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataflow_core::filter::{Filter, parse};
-use dataflow_core::pipeline::Column;
+use dataflow_core::pipeline::{Column, Origin};
 use dataflow_core::plan::Order;
 use dataflow_core::schema::{Check, ColumnSchema, Index, KeySource, OnDelete, Reference, Role, TableSchema};
 use dataflow_core::types::{FloatRules, LogicalType};
@@ -47,12 +47,19 @@ impl Model {
             .map(|Column { name, ty, nullable, origin }| {
                 let (name, ty) = (name.clone(), ty.clone());
                 let column = ColumnSchema { name, ty, nullable: *nullable, default: None, role: Role::Field };
-                let decoder = origin.and_then(|at| self.decoders.get(at)?.as_ref());
-                (column, decoder.map(|decoder| decoder.clone_ref(py)))
+                (column, origin.and_then(|origin| self.decoder(py, origin)))
             })
             .unzip();
         let schema = TableSchema { columns, key: Vec::new(), ..TableSchema::clone(&self.schema) };
         Model { decoders, ..Model::plain(Arc::new(schema)) }
+    }
+}
+
+impl Model {
+    /// What a list's values pass through has what its items do as `item`.
+    fn decoder(&self, py: Python<'_>, origin: Origin) -> Option<Py<PyAny>> {
+        let decoder = self.decoders.get(origin.column)?.as_ref()?;
+        if origin.is_item { decoder.getattr(py, "item").ok() } else { Some(decoder.clone_ref(py)) }
     }
 }
 

@@ -4,6 +4,14 @@ use crate::filter::Comparison;
 use crate::pipeline::Function;
 use crate::types::LogicalType;
 
+/// A source of rows, one for each item of a list: it and what it is joined on, an item, and its place from 0.
+pub struct Unwound {
+    pub rows: String,
+    pub on: String,
+    pub item: String,
+    pub place: String,
+}
+
 /// What differs between the databases in expressions. An operand is named as often as `operands` has it: where
 /// parameters have no numbers it may be named once.
 pub trait Functions {
@@ -23,6 +31,19 @@ pub trait Functions {
     /// the average. A decimal is rounded half away from zero.
     fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String;
 
+    /// The standard deviation of floats; null where there is none, and of a sample of one.
+    fn deviation(&self, operand: &str, is_sample: bool) -> String;
+
+    /// A number by chance, another one for every row.
+    fn random(&self) -> &'static str {
+        "random()"
+    }
+
+    /// Whether a condition on groups by a text that is made of literals must be kept outside.
+    fn fences_groups(&self) -> bool {
+        false
+    }
+
     /// The one value of a group whose place is 1.
     fn value_at(&self, place: &str, value: &str) -> String {
         format!("max(CASE WHEN {place} = 1 THEN {value} END)")
@@ -32,6 +53,16 @@ pub trait Functions {
     fn ordered_anew(&self, column: &str) -> String {
         column.to_owned()
     }
+
+    /// What stands before a value in an order and makes the query an error for one that is too long to be sorted by all
+    /// of it; None where there is no such.
+    fn sort_guard(&self, value: &str, ty: &LogicalType) -> Option<String> {
+        let _ = (value, ty);
+        None
+    }
+
+    /// The rows beside each row that a list gives, under a name.
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound;
 
     /// A column by which a window is parted.
     fn parted(&self, column: &str, ty: &LogicalType) -> String {

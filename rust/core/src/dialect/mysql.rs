@@ -19,7 +19,7 @@ use crate::value::Value;
 
 /// A character takes up to four bytes of `max_sort_length`, which sessions set to 16,384. Its default of 1,024 leaves rows
 /// in any order that differ further behind; fifteen sort keys must fit into `sort_buffer_size`, by default 2 MiB.
-const LONGEST_SORTED: usize = 4_000;
+pub const LONGEST_SORTED: usize = 4_000;
 
 #[derive(Clone, Debug)]
 pub struct Mysql {

@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 
 use super::condition::Place;
 use super::statement::{Returned, Statement, Writer};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::pipeline::{Cell, Expression, Level, Node, Output, Pipeline};
+use crate::pipeline::{Cell, Expression, Level, Node, Output, Pipeline, Unwind};
 use crate::plan::{Order, Selection};
 use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TableSchema};
 use crate::value::Value;
@@ -20,7 +20,7 @@ struct Source {
     columns: Vec<String>,
     table: TableSchema,
     text: String,
-    /// Whether its rows were put into an order, to be cut.
+    /// Whether its rows, or those that they are made of, were put into an order, to be cut.
     is_ordered: bool,
 }
 
@@ -57,7 +57,7 @@ impl Writer<'_> {
                 columns: aliases.iter().map(|alias| self.dialect.quote(alias)).collect(),
                 table: renamed(table, level, &aliases),
                 text: name,
-                is_ordered: level.limit.is_some() || level.offset > 0,
+                is_ordered: source.is_ordered || level.limit.is_some() || level.offset > 0,
             };
         }
         let tenant = table.multi_tenant.then(super::tenant_column);
@@ -78,6 +78,9 @@ impl Writer<'_> {
         reads_table: bool,
         is_last: bool,
     ) -> Result<()> {
+        let unwind = level.unwind.as_ref().zip(aliases.first());
+        let unwound = unwind.map(|(unwind, alias)| self.unwound(source, level, unwind, alias)).transpose()?;
+        let source = unwound.as_ref().unwrap_or(source);
         let tenant = self.tenant.map(|_| self.dialect.quote(TENANT_COLUMN));
         self.sql.push_str("SELECT ");
         self.sql.push_str(tenant.as_deref().unwrap_or_default());
@@ -105,8 +108,22 @@ impl Writer<'_> {
         if is_last || level.limit.is_some() || level.offset > 0 {
             self.ordered(source, level, aliases)?;
             self.cut(level.limit, level.offset);
+        } else if self.dialect.fences_groups() && groups_by_made_text(level) {
+            self.cut(Some(i64::MAX.unsigned_abs()), 0);
         }
         Ok(())
+    }
+
+    /// A level's source with the items of a list.
+    fn unwound(&self, source: &Source, level: &Level, unwind: &Unwind, alias: &str) -> Result<Source> {
+        let [.., item, _] = &level.input[..] else { return Err(Error::internal("a list without items")) };
+        let name = self.dialect.quote(&format!("{alias}_items"));
+        let unwound = self.dialect.unwound(&source.columns[unwind.list], &item.ty, &name);
+        let join = if unwind.keeps_empty { "LEFT JOIN" } else { "JOIN" };
+        let mut columns = source.columns.clone();
+        columns.extend([unwound.item, unwound.place]);
+        let text = format!("{} {join} {} ON {}", source.text, unwound.rows, unwound.on);
+        Ok(Source { columns, text, table: source.table.clone(), is_ordered: source.is_ordered })
     }
 
     /// `WHERE`.
@@ -139,21 +156,39 @@ impl Writer<'_> {
     }
 
     fn ordered(&mut self, source: &Source, level: &Level, aliases: &[String]) -> Result<()> {
-        for (at, Order { column, descending }) in level.order.iter().enumerate() {
-            let output = &level.outputs[*column];
-            let name = match output.cell.as_column() {
-                Some(input) if level.group.is_some() && source.is_ordered => {
-                    self.dialect.ordered_anew(&source.columns[input])
+        if level.sampled {
+            let _ = write!(self.sql, " ORDER BY {}", self.dialect.random());
+            return Ok(());
+        }
+        let mut separator = " ORDER BY ";
+        for order in &level.order {
+            let output = &level.outputs[order.column];
+            let value = self.ordered_by(source, level, aliases, order.column)?;
+            match self.dialect.sort_guard(&value, &output.column.ty) {
+                Some(guard) => {
+                    // Written once more: with its parameters.
+                    let value = self.ordered_by(source, level, aliases, order.column)?;
+                    let _ = write!(self.sql, "{separator}{guard}, {value}");
                 }
-                Some(input) => source.columns[input].clone(),
-                None if output.used => self.dialect.quote(&aliases[*column]),
-                None => self.cell(source, output)?,
-            };
-            self.sql.push_str(if at == 0 { " ORDER BY " } else { ", " });
-            self.sql.push_str(&name);
-            self.direction(*descending, output.column.nullable);
+                None => drop(write!(self.sql, "{separator}{value}")),
+            }
+            self.direction(order.descending, output.column.nullable);
+            separator = ", ";
         }
         Ok(())
+    }
+
+    /// An output in the order of a level.
+    fn ordered_by(&mut self, source: &Source, level: &Level, aliases: &[String], at: usize) -> Result<String> {
+        let output = &level.outputs[at];
+        Ok(match output.cell.as_column() {
+            Some(input) if level.group.is_some() && source.is_ordered => {
+                self.dialect.ordered_anew(&source.columns[input])
+            }
+            Some(input) => source.columns[input].clone(),
+            None if output.used => self.dialect.quote(&aliases[at]),
+            None => self.cell(source, output)?,
+        })
     }
 
     fn cell(&mut self, source: &Source, output: &Output) -> Result<String> {
@@ -168,6 +203,10 @@ impl Writer<'_> {
             Cell::Average(of) => {
                 let column = self.expression(source, of)?;
                 self.dialect.average(&column, &of.ty, ty)
+            }
+            Cell::Deviation { of, is_sample } => {
+                let operand = self.expression(source, of)?;
+                self.dialect.deviation(&operand, *is_sample)
             }
             Cell::Smallest(of) => format!("min({})", self.expression(source, of)?),
             Cell::Largest(of) => format!("max({})", self.expression(source, of)?),
@@ -191,10 +230,13 @@ impl Writer<'_> {
         if !parts.is_empty() {
             let _ = write!(self.sql, "PARTITION BY {} ", parts.join(", "));
         }
-        for (at, Order { column, descending }) in order.iter().enumerate() {
-            self.sql.push_str(if at == 0 { "ORDER BY " } else { ", " });
-            self.sql.push_str(&source.columns[*column]);
-            self.direction(*descending, source.table.columns[*column].nullable);
+        let mut separator = "ORDER BY ";
+        for Order { column, descending } in order {
+            let (name, ColumnSchema { ty, nullable, .. }) = (&source.columns[*column], &source.table.columns[*column]);
+            let guard = self.dialect.sort_guard(name, ty).map_or_else(String::new, |guard| format!("{guard}, "));
+            let _ = write!(self.sql, "{separator}{guard}{name}");
+            self.direction(*descending, *nullable);
+            separator = ", ";
         }
         self.sql.push(')');
         std::mem::replace(&mut self.sql, outer)
@@ -241,6 +283,11 @@ fn prefix(table: &TableSchema) -> String {
 
 fn has_digit(name: &str) -> bool {
     name.contains(|c: char| c.is_ascii_digit())
+}
+
+fn groups_by_made_text(level: &Level) -> bool {
+    let mut keys = level.group.iter().flatten().map(|&at| &level.outputs[at].column);
+    keys.any(|key| key.ty.is_text() && key.origin.is_none())
 }
 
 /// The outputs of a level as the table that the next one reads.

@@ -8,9 +8,9 @@ use super::tests::dialects;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{self, MAX_STAGES, Pipeline};
 use crate::plan::{Plan, Scope, ScopedPlan, TenantId};
-use crate::schema::TableSchema;
 use crate::schema::tests::product;
-use crate::types::{FloatRules, parse_json};
+use crate::schema::{ColumnSchema, Role, TableSchema};
+use crate::types::{FloatRules, LogicalType, parse_json};
 use crate::value::Raw;
 
 const FLOATS: FloatRules = FloatRules { nan: false, infinity: false };
@@ -33,6 +33,14 @@ const PIPELINES: &str = r#"
 [{"$sort":{"price":-1}},{"$group":{"_id":"$name","first":{"$first":"$id"},"last":{"$last":"$qty"}}}]
 [{"$group":{"_id":{"$dateTrunc":{"date":"$made","unit":"month"}},"mean":{"$avg":{"$multiply":["$price","$qty"]}}}}]
 [{"$sortByCount":"$name"}]
+[{"$bucket":{"groupBy":"$qty","boundaries":[0,10,20],"default":null,"output":{"n":{"$count":{}},"top":{"$max":"$price"}}}}]
+[{"$bucket":{"groupBy":{"$multiply":["$price","$qty"]},"boundaries":[0,9.5],"default":-1}}]
+[{"$group":{"_id":"$name","a":{"$stdDevPop":"$qty"},"b":{"$stdDevSamp":"$price"}}}]
+[{"$match":{"qty":1}},{"$sample":{"size":3}}]
+[{"$sort":{"qty":1}},{"$limit":9},{"$sample":{"size":3}},{"$group":{"_id":"$name","n":{"$sum":1}}},{"$sample":{"size":1}}]
+[{"$unwind":"$tags"}]
+[{"$sort":{"qty":-1}},{"$limit":9},{"$unwind":{"path":"$tags","includeArrayIndex":"at","preserveNullAndEmptyArrays":true}},{"$match":{"tags":"a"}}]
+[{"$match":{"qty":1}},{"$unwind":"$tags"},{"$group":{"_id":"$tags","n":{"$sum":1}}}]
 [{"$sort":{"qty":-1}},{"$limit":9},{"$group":{"_id":"$qty","n":{"$sum":"$id"}}}]
 [{"$group":{"_id":"$name","n":{"$count":{}}}},{"$group":{"_id":"$n","names":{"$count":{}}}},{"$count":"kinds"}]
 [{"$project":{"a":{"$add":["$qty",1,2]},"b":{"$subtract":["$price",0.5]},"c":{"$divide":["$qty",2]},"d":{"$mod":["$qty",3]}}}]
@@ -48,7 +56,17 @@ fn parse(table: &TableSchema, text: &str) -> Result<Pipeline> {
 }
 
 fn statement(dialect: &dyn super::Dialect, multi_tenant: bool, text: &str) -> Statement {
-    let table = product(multi_tenant);
+    let mut table = product(multi_tenant);
+    if text.contains("$tags") {
+        let ty = LogicalType::List { item: Box::new(LogicalType::Text { max_length: None }) };
+        table.columns.push(ColumnSchema {
+            name: "tags".to_owned(),
+            ty,
+            nullable: true,
+            default: None,
+            role: Role::Field,
+        });
+    }
     let pipeline = parse(&table, text).unwrap();
     let plan = Plan::Aggregate { table: Arc::new(table), pipeline, include_deleted: false };
     let scope = Scope { tenant: multi_tenant.then(|| TenantId::new("acme").unwrap()), labels: None };
@@ -89,8 +107,10 @@ fn the_tenant_is_asked_for_once_and_comes_back_with_every_group() {
                 statement.sql.matches("product` WHERE").count() + statement.sql.matches("product\" WHERE").count(),
                 1
             );
+            // The guard of an order reads no table.
+            let guards = statement.sql.matches("UNION ALL SELECT 2").count();
             assert_eq!(
-                statement.sql.matches("SELECT ").count(),
+                statement.sql.matches("SELECT ").count() - 3 * guards,
                 statement.sql.matches(&format!("SELECT {tenant}")).count()
             );
             let grouped = statement.sql.matches("GROUP BY ").count();
@@ -148,6 +168,53 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"[{"$lookup":{}}]"#, ErrorKind::NotBuilt, "pipeline[0].$lookup"),
         (r#"[{"$match":{"nmae":1}}]"#, ErrorKind::UnknownField, "pipeline[0].$match.nmae"),
         (r#"[{"$match":{}},{"$limit":0}]"#, ErrorKind::InvalidPipeline, "pipeline[1].$limit"),
+        (r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,2]}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$bucket"),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1],"default":null}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.boundaries",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3,3],"default":null}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.boundaries[2]",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,"a"],"default":null}}]"#,
+            ErrorKind::WrongType,
+            "pipeline[0].$bucket.boundaries[1]",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3],"default":"other"}}]"#,
+            ErrorKind::WrongType,
+            "pipeline[0].$bucket.default",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3],"default":2}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.default",
+        ),
+        (
+            r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,3],"default":3,"output":{"_id":{"$sum":1}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$bucket.output._id",
+        ),
+        (
+            r#"[{"$bucket":{"groupby":"$qty","boundaries":[1,3],"default":3}}]"#,
+            ErrorKind::UnknownOperator,
+            "pipeline[0].$bucket.groupby",
+        ),
+        (r#"[{"$sample":3}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sample"),
+        (r#"[{"$sample":{"size":0}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sample.size"),
+        (
+            r#"[{"$group":{"_id":null,"n":{"$stdDevPop":"$name"}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$group.n.$stdDevPop",
+        ),
+        (r#"[{"$unwind":"$name"}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$unwind"),
+        (r#"[{"$unwind":{"path":"name"}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$unwind.path"),
+        (r#"[{"$unwind":{"path":"$nmae"}}]"#, ErrorKind::UnknownField, "pipeline[0].$unwind.path"),
+        (r#"[{"$unwind":{"pth":"$name"}}]"#, ErrorKind::UnknownOperator, "pipeline[0].$unwind.pth"),
         (r#"[{"$skip":-1}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$skip"),
         (r#"[{"$sort":{"name":2}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sort.name"),
         (r#"[{"$group":{"n":{"$sum":1}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group"),

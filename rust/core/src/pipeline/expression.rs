@@ -36,7 +36,7 @@ pub enum Function {
     Absolute,
     Ceiling,
     Floor,
-    /// An int as the nearest float.
+    /// An int or a decimal as the nearest float.
     ToFloat,
     /// An int or a decimal with so many zeros more behind the point.
     Scale(u8),

@@ -11,8 +11,24 @@ pub struct Column {
     pub name: String,
     pub ty: LogicalType,
     pub nullable: bool,
-    /// The column of the table whose values it has, as they are.
-    pub origin: Option<usize>,
+    pub origin: Option<Origin>,
+}
+
+/// The column of the table whose values a column has, as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub column: usize,
+    /// Whether it has the items of its lists.
+    pub is_item: bool,
+}
+
+/// A row for each item of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unwind {
+    /// A column of the input, whose last two are an item and its place, from 0.
+    pub list: usize,
+    /// Whether a row without items stays, with null for both.
+    pub keeps_empty: bool,
 }
 
 /// SQL does it in this order: filters, groups, outputs, order, offset, limit.
@@ -20,6 +36,8 @@ pub struct Column {
 pub struct Level {
     /// The columns of the table, or the outputs of the level before.
     pub input: Vec<Column>,
+    /// Done before anything else.
+    pub unwind: Option<Unwind>,
     /// On the input; all must hold.
     pub filters: Vec<Filter>,
     pub outputs: Vec<Output>,
@@ -29,6 +47,8 @@ pub struct Level {
     pub order: Vec<Order>,
     pub limit: Option<u64>,
     pub offset: u64,
+    /// Rows are limited by chance and in no order.
+    pub sampled: bool,
     /// Outputs that no two rows share: they end every order.
     pub(super) identity: Vec<usize>,
 }
@@ -56,6 +76,11 @@ pub enum Cell {
     Sum(Expression),
     /// Of a column.
     Average(Expression),
+    /// The standard deviation of floats, from their mean or, of a sample, as it tells that of all.
+    Deviation {
+        of: Expression,
+        is_sample: bool,
+    },
     Smallest(Expression),
     Largest(Expression),
     /// The value of the row whose place, a column, is 1.
@@ -87,6 +112,7 @@ impl Cell {
             Cell::Value(value)
             | Cell::Sum(value)
             | Cell::Average(value)
+            | Cell::Deviation { of: value, .. }
             | Cell::Smallest(value)
             | Cell::Largest(value) => value.visit(see),
         }
@@ -114,12 +140,25 @@ impl Level {
             }
         };
         let outputs = input.iter().enumerate().map(output).collect();
-        Level { outputs, input, filters: Vec::new(), group: None, order, limit: None, offset: 0, identity }
+        Level {
+            outputs,
+            input,
+            unwind: None,
+            filters: Vec::new(),
+            group: None,
+            order,
+            limit: None,
+            offset: 0,
+            sampled: false,
+            identity,
+        }
     }
 
-    /// Whether each output is a column of the input.
+    /// Whether each output is a column of what the level reads, by a name of its own.
     pub(super) fn is_plain(&self) -> bool {
-        self.group.is_none() && self.outputs.iter().all(|output| output.cell.as_column().is_some())
+        self.group.is_none()
+            && self.unwind.is_none()
+            && self.outputs.iter().all(|output| output.cell.as_column().is_some())
     }
 
     /// Whether it gives a part of its rows only: what SQL does before cannot follow it.
@@ -146,6 +185,9 @@ impl Level {
             if output.used || inner.contains(&at) {
                 output.cell.visit(&mut |column| needed[column] = true);
             }
+        }
+        if let Some(unwind) = &self.unwind {
+            needed[unwind.list] = true;
         }
         for column in self.filters.iter().flat_map(Filter::columns) {
             needed[column] = true;

@@ -1,6 +1,7 @@
 //! `[{"$match": {…}}, {"$group": {…}}]` -> [`Pipeline`]. Errors carry the path `pipeline[1].$group.total`.
 
 mod arithmetic;
+mod bucket;
 mod build;
 mod condition;
 mod expression;
@@ -8,6 +9,7 @@ mod group;
 mod literal;
 mod project;
 mod text;
+mod unwind;
 mod within;
 
 use std::borrow::Cow;
@@ -24,19 +26,21 @@ use crate::value::Raw;
 
 const STAGES: &[&str] = &[
     "$addFields",
+    "$bucket",
     "$count",
     "$group",
     "$limit",
     "$match",
     "$project",
+    "$sample",
     "$set",
     "$skip",
     "$sort",
     "$sortByCount",
     "$unset",
+    "$unwind",
 ];
 const LATER_STAGES: &[&str] = &[
-    "$bucket",
     "$bucketAuto",
     "$densify",
     "$facet",
@@ -47,10 +51,8 @@ const LATER_STAGES: &[&str] = &[
     "$out",
     "$replaceRoot",
     "$replaceWith",
-    "$sample",
     "$setWindowFields",
     "$unionWith",
-    "$unwind",
 ];
 
 /// Reads a pipeline against a table.
@@ -113,6 +115,9 @@ impl Builder<'_> {
             "$project" => self.read_project(raw),
             "$addFields" | "$set" => self.read_added(raw),
             "$unset" => self.read_unset(raw),
+            "$bucket" => self.read_bucket(raw),
+            "$sample" => self.read_sample(raw),
+            "$unwind" => self.read_unwind(raw),
             "$sortByCount" => self.read_sort_by_count(raw),
             name => Err(unknown_stage(name)),
         };
@@ -160,6 +165,19 @@ impl Builder<'_> {
             Raw::Int(count) if count >= least => Ok(count.unsigned_abs()),
             raw => Err(invalid(format!("expected an int from {least}, got {}", wrong_int(&raw)))),
         }
+    }
+
+    /// `{"size": 3}`.
+    fn read_sample(&mut self, raw: Raw<'_>) -> Result<()> {
+        let size = match raw {
+            Raw::Map(entries) => expression::read_names(entries, ["size"]),
+            _ => None,
+        };
+        let Some([size]) = size else {
+            return Err(invalid("$sample takes a dict of `size`").hint("write {\"$sample\": {\"size\": 3}}"));
+        };
+        let count = self.read_count(size, 1).map_err(|error| error.within("size"))?;
+        self.sample(count)
     }
 
     /// `{"$count": "name"}`.

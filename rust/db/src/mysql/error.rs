@@ -3,6 +3,7 @@
 //! Codes: <https://mariadb.com/kb/en/mariadb-error-code-reference/>. The session sets `lc_messages` to English,
 //! because names are found by the words around them.
 
+use dataflow_core::dialect::LONGEST_SORTED;
 use dataflow_core::{Error, ErrorKind, Result};
 use mysql_async::{DriverError, Error as Failure, IoError, LocalInfileError, ServerError};
 
@@ -23,6 +24,9 @@ const NAMES_ONLY: &[u16] = &[
     1040, 1046, 1049, 1050, 1051, 1054, 1060, 1061, 1068, 1070, 1071, 1072, 1075, 1091, 1109, 1146, 1203, 1227, 1286,
     1290, 1305, 1461, 1792,
 ];
+
+/// More rows than one of a subquery: [`Functions::sort_guard`](dataflow_core::dialect::Functions::sort_guard).
+const TOO_LONG_TO_SORT: u16 = 1242;
 
 /// The disk, or the file that may hold the table.
 const DISK_FULL: &[u16] = &[1021, 1114];
@@ -133,6 +137,9 @@ fn server(error: &ServerError) -> Error {
         ErrorKind::DataTooLong if error.code == 1406 => format!("a value is too long{column}"),
         ErrorKind::DataTooLong => "the statement is larger than the server takes".to_owned(),
         ErrorKind::OutOfRange => format!("a value is out of range{column}"),
+        ErrorKind::LimitExceeded => {
+            format!("rows are ordered by a text or bytes with more than {LONGEST_SORTED} characters or bytes")
+        }
         _ if DISK_FULL.contains(&error.code) => format!("the disk of the server is full (error {})", error.code),
         _ => server_message(error),
     };
@@ -140,6 +147,7 @@ fn server(error: &ServerError) -> Error {
     match error.code {
         code if DISK_FULL.contains(&code) => answer.hint("make room; the statement left nothing behind"),
         1153 => answer.hint("send smaller values, or raise max_allowed_packet at the server"),
+        TOO_LONG_TO_SORT => answer.hint("MariaDB looks no further when it sorts: order by another field"),
         1461 => answer.hint("raise max_prepared_stmt_count at the server, or use statement_cache=False"),
         _ => answer,
     }
@@ -174,6 +182,7 @@ fn classify(code: u16, text: &str) -> (ErrorKind, Option<String>) {
         1969 | 3024 => ErrorKind::StatementTimeout,
         1153 | 1406 => ErrorKind::DataTooLong,
         1264 | 1265 | 1292 | 1366 | 1367 | 1411 | 1441 | 1690 => ErrorKind::OutOfRange,
+        TOO_LONG_TO_SORT => ErrorKind::LimitExceeded,
         1044 | 1142 | 1143 | 1227 | 1370 => ErrorKind::PermissionDenied,
         // Shutdown, killed, idle for too long, network trouble: the server closes the connection behind these.
         1053 | 1077..=1080 | 1152 | 1158..=1161 | 1184 | 1927 | 2006 | 2013 | 4031 => ErrorKind::ConnectionLost,
@@ -209,6 +218,9 @@ const REGEX_GAVE_UP: u16 = 1139;
 /// JSON, or a path in it, that could not be read. The server takes it for null.
 const UNREAD_JSON: std::ops::RangeInclusive<u16> = 4035..=4044;
 
+/// A text that a function gave was too long for a packet. The server takes it for null.
+const LONGER_THAN_A_PACKET: u16 = 1301;
+
 /// Refuses a statement whose warnings (code, message) say that a value was changed, or not looked at.
 /// `reads` tells that nothing was to be stored.
 pub(super) fn check_warnings(warnings: &[(u16, String)], reads: bool) -> Result<()> {
@@ -225,6 +237,12 @@ pub(super) fn check_warnings(warnings: &[(u16, String)], reads: bool) -> Result<
         return Err(Error::new(ErrorKind::DatabaseFailure, message)
             .sqlstate("01000")
             .hint("a column holds what DataFlow has not written: its check `json_valid` is missing"));
+    }
+    if reads && warnings.iter().any(|(code, _)| *code == LONGER_THAN_A_PACKET) {
+        let message = "a text that the query puts together is longer than max_allowed_packet of the server";
+        return Err(Error::new(ErrorKind::LimitExceeded, message)
+            .sqlstate("01000")
+            .hint("put shorter texts together, or raise max_allowed_packet at the server"));
     }
     let Some((code, text)) = warnings.iter().find(|(code, _)| LOSSES.contains(code)) else {
         return Ok(());

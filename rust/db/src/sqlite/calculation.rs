@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use dataflow_core::dialect::calculation::{
-    ABSOLUTE, ADD, AVERAGE, CEILING, FIT, FLOOR, MULTIPLY, Number, SCALE, SUBTRACT, SUM, Total,
+    ABSOLUTE, ADD, AVERAGE, CEILING, DEVIATION, DIVIDE, FIT, FLOAT, FLOOR, MULTIPLY, NUMBER, Number, SCALE, SUBTRACT,
+    SUM, Total,
 };
 use libsqlite3_sys as ffi;
 
 use super::error::OVERFLOW;
-use super::function::FLAGS;
+use super::function::{FLAGS, bytes};
 
 type Call = unsafe extern "C" fn(*mut ffi::sqlite3_context, c_int, *mut *mut ffi::sqlite3_value);
 type End = unsafe extern "C" fn(*mut ffi::sqlite3_context);
@@ -20,23 +21,27 @@ type End = unsafe extern "C" fn(*mut ffi::sqlite3_context);
 /// # Safety
 /// `db` is an open connection that only this thread uses.
 pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
-    let binary: [(&str, Call); 7] = [
+    let binary: [(&str, Call); 9] = [
         (ADD, binary::<0>),
         (SUBTRACT, binary::<1>),
         (MULTIPLY, binary::<2>),
         (SCALE, binary::<3>),
         (CEILING, binary::<4>),
         (FLOOR, binary::<5>),
-        (FIT, binary::<6>),
+        (DIVIDE, binary::<6>),
+        (FLOAT, binary::<7>),
+        (FIT, binary::<8>),
     ];
     // SAFETY: the caller's promise.
     unsafe {
         for (name, call) in binary {
             make(db, name, 2, Some(call), None, None);
         }
+        make(db, NUMBER, 2, Some(of_text), None, None);
         make(db, ABSOLUTE, 1, Some(absolute), None, None);
-        make(db, SUM, 1, None, Some(step), Some(end_sum));
-        make(db, AVERAGE, 2, None, Some(step), Some(end_average));
+        make(db, SUM, 1, None, Some(step::<false>), Some(end_sum));
+        make(db, AVERAGE, 2, None, Some(step::<false>), Some(end_average));
+        make(db, DEVIATION, 2, None, Some(step::<true>), Some(end_deviation));
     }
 }
 
@@ -56,7 +61,7 @@ unsafe fn make(
     unsafe { ffi::sqlite3_create_function_v2(db, name.as_ptr(), count, FLAGS, none, call, step, end, None) };
 }
 
-const BINARY: [&str; 7] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, FIT];
+const BINARY: [&str; 9] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, DIVIDE, FLOAT, FIT];
 
 /// # Safety
 /// SQLite calls it with two values.
@@ -88,17 +93,32 @@ unsafe extern "C" fn absolute(context: *mut ffi::sqlite3_context, _count: c_int,
     }
 }
 
-/// A group's numbers so far, and the zeros its average is given.
+/// # Safety
+/// SQLite calls it with two values.
+unsafe extern "C" fn of_text(context: *mut ffi::sqlite3_context, _count: c_int, values: *mut *mut ffi::sqlite3_value) {
+    // SAFETY: the caller's promise; the values live until this function returns.
+    unsafe {
+        let Some(text) = bytes(*values) else { return ffi::sqlite3_result_null(context) };
+        let scale = ffi::sqlite3_value_int64(*values.add(1));
+        give(context, || std::str::from_utf8(text).ok().and_then(|text| Number::of_text(text, scale)).map(Some));
+    }
+}
+
+/// A group's numbers so far, and the second argument: the zeros its average is given, or what lessens its number.
 #[derive(Default)]
 struct Group {
     total: Total,
-    zeros: u8,
+    second: u8,
     failed: bool,
 }
 
 /// # Safety
 /// SQLite calls it with one value, or two, in the context of a group.
-unsafe extern "C" fn step(context: *mut ffi::sqlite3_context, count: c_int, values: *mut *mut ffi::sqlite3_value) {
+unsafe extern "C" fn step<const DEVIATES: bool>(
+    context: *mut ffi::sqlite3_context,
+    count: c_int,
+    values: *mut *mut ffi::sqlite3_value,
+) {
     // SAFETY: the caller's promise; the place is zeroed when it is new, and only these functions write it.
     unsafe {
         let size = c_int::try_from(size_of::<*mut Group>()).unwrap_or(8);
@@ -111,12 +131,15 @@ unsafe extern "C" fn step(context: *mut ffi::sqlite3_context, count: c_int, valu
         }
         let group = &mut **place;
         if count == 2 {
-            group.zeros = u8::try_from(ffi::sqlite3_value_int(*values.add(1))).unwrap_or(0);
+            group.second = u8::try_from(ffi::sqlite3_value_int(*values.add(1))).unwrap_or(0);
         }
         match read(*values) {
             Read::Null => {}
             Read::Number(number) => {
-                let added = catch_unwind(AssertUnwindSafe(|| group.total.add(number)));
+                let added = catch_unwind(AssertUnwindSafe(|| match DEVIATES {
+                    true => group.total.deviate(number),
+                    false => group.total.add(number),
+                }));
                 group.failed |= !matches!(added, Ok(Some(())));
             }
             Read::Other => group.failed = true,
@@ -135,7 +158,14 @@ unsafe extern "C" fn end_sum(context: *mut ffi::sqlite3_context) {
 /// As [`end_sum`].
 unsafe extern "C" fn end_average(context: *mut ffi::sqlite3_context) {
     // SAFETY: the caller's promise.
-    unsafe { end(context, |group| group.total.average(group.zeros)) }
+    unsafe { end(context, |group| group.total.average(group.second)) }
+}
+
+/// # Safety
+/// As [`end_sum`].
+unsafe extern "C" fn end_deviation(context: *mut ffi::sqlite3_context) {
+    // SAFETY: the caller's promise.
+    unsafe { end(context, |group| Some(group.total.deviation(group.second))) }
 }
 
 /// # Safety

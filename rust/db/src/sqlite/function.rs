@@ -118,7 +118,7 @@ unsafe extern "C" fn call<P: Pattern>(
 ///
 /// # Safety
 /// `value` is a value of the running call.
-unsafe fn bytes<'v>(value: *mut ffi::sqlite3_value) -> Option<&'v [u8]> {
+pub(super) unsafe fn bytes<'v>(value: *mut ffi::sqlite3_value) -> Option<&'v [u8]> {
     // SAFETY: the caller's promise; the text is fetched before its length, as SQLite asks.
     unsafe {
         let start = ffi::sqlite3_value_text(value);

@@ -1,10 +1,10 @@
 //! MariaDB's functions. A cast that does not hold a value warns, and a statement that warned of that is an error.
 
-use super::Mysql;
+use super::{LONGEST_SORTED, Mysql};
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, common, sign};
+use crate::dialect::function::{Functions, Unwound, common, sign};
 use crate::pipeline::{Function, Part};
-use crate::types::LogicalType;
+use crate::types::{LogicalType, WALL_WIDTH};
 
 impl Functions for Mysql {
     fn typed(&self, placeholder: String, ty: &LogicalType) -> String {
@@ -59,22 +59,78 @@ impl Functions for Mysql {
         }
     }
 
-    /// Division rounds to four digits more than the dividend has, so what it divides leaves nothing over.
+    /// Division rounds to four digits more than the dividend has, so what it divides leaves nothing over. All is counted
+    /// in the last place of the average: a power of ten would not fit beside 38 digits.
     fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
         match (from, ty) {
             (_, LogicalType::Decimal { scale, .. }) => {
-                let (one, divisor) =
-                    (format!("1{}", "0".repeat(usize::from(*scale))), format!("(2 * COUNT({column}))"));
-                let dividend = format!("(ABS(SUM({column})) * 2 * {one} + COUNT({column}))");
-                let quotient = format!("({dividend} - MOD({dividend}, {divisor})) / {divisor}");
-                bounded(&format!("SIGN(SUM({column})) * ({quotient}) * {}", least(*scale)), ty)
+                let (unit, divisor) = (least(*scale), format!("(2 * COUNT({column}))"));
+                let dividend = format!("(ABS(SUM({column})) * 2 + COUNT({column}) * {unit})");
+                let quotient = format!("({dividend} - MOD({dividend}, {divisor} * {unit})) / {divisor}");
+                bounded(&format!("SIGN(SUM({column})) * ({quotient})"), ty)
             }
             (LogicalType::Int, _) => bounded(&format!("CAST(SUM({column}) AS DOUBLE) / COUNT({column})"), ty),
             _ => bounded(&format!("SUM({column}) * 1e0 / COUNT({column})"), ty),
         }
     }
 
-    /// A window sorts by the first 1,024 bytes only, unless the server says otherwise.
+    fn random(&self) -> &'static str {
+        "RAND()"
+    }
+
+    /// As of a sum, a product is checked: what is beyond the largest float would come back as 0.
+    fn deviation(&self, operand: &str, is_sample: bool) -> String {
+        let name = if is_sample { "STDDEV_SAMP" } else { "STDDEV_POP" };
+        bounded(&format!("{name}({operand}) * 1e0"), &LogicalType::Float)
+    }
+
+    /// MariaDB pushes the condition into the group, reads a parameter there as a number and warns that it is none.
+    fn fences_groups(&self) -> bool {
+        true
+    }
+
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound {
+        let value = format!("{name}.item");
+        let long_text = format!("LONGTEXT CHARACTER SET utf8mb4 COLLATE {}", self.collation());
+        let (column, item) = match item {
+            LogicalType::Bool => ("VARCHAR(5)".to_owned(), format!("({value} = 'true')")),
+            LogicalType::Text { .. } | LogicalType::Choice { .. } => (long_text, value),
+            // UNHEX of such a column itself comes out of a temporary table empty.
+            LogicalType::Bytes => (long_text, format!("UNHEX(CONCAT({value}, ''))")),
+            LogicalType::Uuid => ("VARCHAR(36)".to_owned(), format!("UNHEX(REPLACE({value}, '-', ''))")),
+            LogicalType::Instant | LogicalType::WallTime => {
+                ("VARCHAR(27)".to_owned(), format!("CAST(LEFT({value}, {WALL_WIDTH}) AS DATETIME(6))"))
+            }
+            LogicalType::Date => ("VARCHAR(10)".to_owned(), format!("CAST({value} AS DATE)")),
+            LogicalType::Time => ("VARCHAR(15)".to_owned(), format!("CAST({value} AS TIME(6))")),
+            ty => (self.reported_type(ty), value),
+        };
+        Unwound {
+            rows: format!(
+                "JSON_TABLE({list}, '$[*]' COLUMNS (place FOR ORDINALITY, item {column} PATH '$' ERROR ON ERROR)) AS {name}"
+            ),
+            // Only then there are any. Without a condition on the table MariaDB takes the smallest and the largest key from the index of the table,
+            // as if every row had items.
+            on: format!("JSON_LENGTH({list}) > 0"),
+            item,
+            place: format!("CAST({name}.place - 1 AS SIGNED)"),
+        }
+    }
+
+    /// A subquery of two rows where one is expected is an error of the server's, 1242.
+    fn sort_guard(&self, value: &str, ty: &LogicalType) -> Option<String> {
+        let length = match ty {
+            LogicalType::Text { max_length } if max_length.is_none_or(|most| most as usize > LONGEST_SORTED) => {
+                "CHAR_LENGTH"
+            }
+            LogicalType::Bytes => "LENGTH",
+            _ => return None,
+        };
+        let rows = "(SELECT 1 AS n UNION ALL SELECT 2) AS two";
+        Some(format!("(SELECT 1 FROM {rows} WHERE {length}({value}) > {LONGEST_SORTED})"))
+    }
+
+    /// A window sorts by the first 16,384 bytes only: what sessions set.
     fn parted(&self, column: &str, ty: &LogicalType) -> String {
         match ty {
             LogicalType::Text { .. } | LogicalType::Bytes => format!("SHA2({column}, 256)"),

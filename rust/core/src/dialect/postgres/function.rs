@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, common, sign};
+use crate::dialect::function::{Functions, Unwound, common, sign};
 use crate::pipeline::{Function, Part};
 use crate::types::LogicalType;
 
@@ -58,6 +58,20 @@ impl Functions for Postgres {
             ),
             (LogicalType::Int, _) => format!("(sum({column})::double precision / count({column}))"),
             _ => format!("(sum({column}) / count({column}))"),
+        }
+    }
+
+    fn deviation(&self, operand: &str, is_sample: bool) -> String {
+        format!("stddev_{}({operand})", if is_sample { "samp" } else { "pop" })
+    }
+
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound {
+        let collation = if item.is_text() { " COLLATE \"C\"" } else { "" };
+        Unwound {
+            rows: format!("LATERAL unnest({list}) WITH ORDINALITY AS {name} (item, place)"),
+            on: "TRUE".to_owned(),
+            item: format!("({name}.item{collation})"),
+            place: format!("({name}.place - 1)"),
         }
     }
 

@@ -4,12 +4,14 @@
 use arrow_buffer::i256;
 
 use super::{decode_decimal, encode_decimal};
-use crate::types::{LogicalType, pow10};
+use crate::types::{LogicalType, pow10, render_decimal};
 
 /// `dataflow_add(a, b)`, and so on: two numbers of one kind, decimals of one scale but for a product.
 pub const ADD: &str = "dataflow_add";
 pub const SUBTRACT: &str = "dataflow_subtract";
 pub const MULTIPLY: &str = "dataflow_multiply";
+/// `dataflow_divide(a, b)`, of floats; null for a division by zero.
+pub const DIVIDE: &str = "dataflow_divide";
 /// `dataflow_absolute(a)`.
 pub const ABSOLUTE: &str = "dataflow_absolute";
 /// `dataflow_ceiling(a, scale)`, a decimal without places.
@@ -19,6 +21,12 @@ pub const FLOOR: &str = "dataflow_floor";
 pub const SCALE: &str = "dataflow_scale";
 /// `dataflow_fit(a, digits)`: a decimal that has no more of them.
 pub const FIT: &str = "dataflow_fit";
+/// `dataflow_number(text, scale)`: a number in JSON, a decimal of that scale or, for -1, a float.
+pub const NUMBER: &str = "dataflow_number";
+/// `dataflow_float(a, scale)`, of a decimal: the nearest.
+pub const FLOAT: &str = "dataflow_float";
+/// `dataflow_deviation(a, from)`, of the floats of a group; `from` is what their number is lessened by.
+pub const DEVIATION: &str = "dataflow_deviation";
 /// `dataflow_sum(a)`, of a group; null where there is no value.
 pub const SUM: &str = "dataflow_sum";
 /// `dataflow_average(a, zeros)`, of a group; `zeros` places more for a decimal.
@@ -52,9 +60,11 @@ impl Number {
         encode_decimal(digits)
     }
 
-    /// A number that is not beyond the largest of its kind; an infinity comes of an infinity only.
+    /// A number that is not beyond the largest of its kind; an infinity comes of an infinity only. SQLite takes NaN for
+    /// null.
     fn float(value: f64, of: &[f64]) -> Option<Self> {
-        (value.is_finite() || of.iter().any(|of| !of.is_finite())).then_some(Number::Float(value))
+        let is_one = value.is_finite() || (value.is_infinite() && of.iter().any(|of| of.is_infinite()));
+        is_one.then_some(Number::Float(value))
     }
 
     /// What a function makes of two numbers; None where there is no such number of their kind.
@@ -66,6 +76,7 @@ impl Number {
             (ADD, Number::Float(a), Number::Float(b)) => Number::float(a + b, &[a, b]),
             (SUBTRACT, Number::Float(a), Number::Float(b)) => Number::float(a - b, &[a, b]),
             (MULTIPLY, Number::Float(a), Number::Float(b)) => Number::float(a * b, &[a, b]),
+            (DIVIDE, Number::Float(a), Number::Float(b)) => Number::float(a / b, &[a, b]),
             (ADD, Number::Decimal(a), Number::Decimal(b)) => a.checked_add(b).and_then(decimal),
             (SUBTRACT, Number::Decimal(a), Number::Decimal(b)) => a.checked_sub(b).and_then(decimal),
             (MULTIPLY, Number::Decimal(a), Number::Decimal(b)) => a.checked_mul(b).and_then(decimal),
@@ -73,6 +84,10 @@ impl Number {
             (SCALE, Number::Decimal(a), Number::Int(zeros)) => scaled(a, zeros),
             (FIT, Number::Decimal(a), Number::Int(digits)) => {
                 (a.unsigned_abs() < unit(digits)?.unsigned_abs()).then_some(Number::Decimal(a))
+            }
+            (FLOAT, Number::Decimal(a), Number::Int(scale)) => {
+                let text = render_decimal(a, u8::try_from(scale).ok()?);
+                text.parse().ok().map(Number::Float)
             }
             (CEILING, Number::Float(a), _) => Some(Number::Float(a.ceil())),
             (FLOOR, Number::Float(a), _) => Some(Number::Float(a.floor())),
@@ -83,6 +98,14 @@ impl Number {
             (FLOOR, Number::Decimal(a), Number::Int(scale)) => Some(Number::Decimal(a.div_euclid(unit(scale)?))),
             _ => None,
         }
+    }
+
+    /// The number that a list in JSON holds; decimals are written with all their places.
+    pub fn of_text(text: &str, scale: i64) -> Option<Number> {
+        let Ok(scale) = usize::try_from(scale) else { return Number::float(text.parse().ok()?, &[]) };
+        let (whole, places) = text.split_once('.').unwrap_or((text, ""));
+        let digits = (places.len() == scale).then(|| format!("{whole}{places}"))?;
+        digits.parse().ok().and_then(decimal)
     }
 
     pub fn absolute(self) -> Option<Number> {
@@ -112,6 +135,9 @@ fn unit(zeros: i64) -> Option<i128> {
 pub struct Total {
     sum: Sum,
     count: i64,
+    /// Of floats their mean so far, and the sum of the squares of what lies between it and them.
+    mean: f64,
+    squares: f64,
 }
 
 #[derive(Debug, Default)]
@@ -154,6 +180,26 @@ impl Total {
         })
     }
 
+    /// Adds a float to what a deviation is made of (Welford, Technometrics 4, 1962). None for another number, and for
+    /// squares beyond the largest float.
+    pub fn deviate(&mut self, number: Number) -> Option<()> {
+        let Number::Float(value) = number else { return None };
+        self.count += 1;
+        let before = value - self.mean;
+        #[expect(clippy::cast_precision_loss, reason = "no group has so many rows")]
+        let count = self.count as f64;
+        self.mean += before / count;
+        self.squares += before * (value - self.mean);
+        self.squares.is_finite().then_some(())
+    }
+
+    /// The root of the mean square; of a sample with `less` of 1.
+    pub fn deviation(&self, less: u8) -> Option<Number> {
+        let count = self.count - i64::from(less);
+        #[expect(clippy::cast_precision_loss, reason = "no group has so many rows")]
+        (count > 0).then(|| Number::Float((self.squares / count as f64).sqrt()))
+    }
+
     /// The sum by the count, a decimal with `zeros` places more and rounded half away from zero.
     pub fn average(&self, zeros: u8) -> Option<Option<Number>> {
         #[expect(clippy::cast_precision_loss, reason = "the nearest float is meant")]
@@ -192,6 +238,9 @@ mod tests {
             (SUBTRACT, Number::Int(i64::MIN), Number::Int(1)),
             (MULTIPLY, Number::Int(i64::MIN), Number::Int(-1)),
             (MULTIPLY, Number::Float(1e300), Number::Float(1e300)),
+            (DIVIDE, Number::Float(1e300), Number::Float(1e-300)),
+            (SUBTRACT, Number::Float(f64::INFINITY), Number::Float(f64::INFINITY)),
+            (MULTIPLY, Number::Float(f64::INFINITY), Number::Float(0.0)),
             (ADD, Number::Decimal(most), Number::Decimal(1)),
             (MULTIPLY, Number::Decimal(most), Number::Decimal(most)),
             (SCALE, Number::Decimal(10), Number::Int(37)),
@@ -232,6 +281,19 @@ mod tests {
         let most = 10_i128.pow(38) - 1;
         assert_eq!(average(&[most, most, most], 0), Some(Some(Number::Decimal(most))));
         assert_eq!(average(&[], 4), Some(None));
+    }
+
+    #[test]
+    fn a_deviation_is_that_of_the_values_or_of_a_sample() {
+        let mut total = Total::default();
+        assert_eq!(total.deviation(0), None);
+        for value in [1e9 + 4.0, 1e9 + 7.0, 1e9 + 13.0, 1e9 + 16.0] {
+            total.deviate(Number::Float(value)).unwrap();
+            assert_eq!(total.deviation(1).is_none(), total.count == 1);
+        }
+        assert_eq!(total.deviation(0), Some(Number::Float(22.5_f64.sqrt())));
+        assert_eq!(total.deviation(1), Some(Number::Float(30.0_f64.sqrt())));
+        assert_eq!(total.deviate(Number::Float(1e308)), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Sqlite, calculation as own};
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, common};
+use crate::dialect::function::{Functions, Unwound, common};
 use crate::pipeline::{Function, Part};
 use crate::types::LogicalType;
 
@@ -16,6 +16,9 @@ impl Functions for Sqlite {
     }
 
     fn call(&self, function: Function, operands: &[String], types: &[&LogicalType], ty: &LogicalType) -> String {
+        if let (Function::Divide, [a, b]) = (function, operands) {
+            return format!("{}({a}, NULLIF({b}, 0))", own::DIVIDE);
+        }
         if let Some(text) = common(function, operands, self.null_safe_equal()) {
             return text;
         }
@@ -30,6 +33,9 @@ impl Functions for Sqlite {
             Function::Absolute => format!("{}({only})", own::ABSOLUTE),
             Function::Ceiling => format!("{}({only}, {scale})", own::CEILING),
             Function::Floor => format!("{}({only}, {scale})", own::FLOOR),
+            Function::ToFloat if matches!(types, [LogicalType::Decimal { .. }]) => {
+                format!("{}({only}, {scale})", own::FLOAT)
+            }
             Function::ToFloat => format!("CAST({only} AS REAL)"),
             Function::Scale(zeros) => format!("{}({only}, {zeros})", own::SCALE),
             Function::Concat => format!("({})", operands.join(" || ")),
@@ -43,6 +49,28 @@ impl Functions for Sqlite {
 
     fn sum(&self, operand: &str, ty: &LogicalType) -> String {
         format!("coalesce({}({operand}), {})", own::SUM, own::zero(ty))
+    }
+
+    fn deviation(&self, operand: &str, is_sample: bool) -> String {
+        format!("{}({operand}, {})", own::DEVIATION, i32::from(is_sample))
+    }
+
+    /// SQLite's JSON has numbers of its own.
+    fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound {
+        let value = format!("{name}.value");
+        let item = match item {
+            LogicalType::Float => format!("{}({list} -> {name}.key, -1)", own::NUMBER),
+            LogicalType::Decimal { scale, .. } => format!("{}({value}, {scale})", own::NUMBER),
+            LogicalType::Bytes => format!("unhex({value})"),
+            LogicalType::Uuid => format!("unhex({value}, '-')"),
+            _ => value,
+        };
+        Unwound {
+            rows: format!("json_each({list}) AS {name}"),
+            on: "TRUE".to_owned(),
+            item,
+            place: format!("{name}.key"),
+        }
     }
 
     /// SQLite 3.51 takes the descending order of a subquery with a limit for the ascending one that its groups are asked

@@ -4,10 +4,10 @@ use super::group::Total;
 use super::invalid;
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Rules;
-use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Output, Pipeline};
+use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Origin, Output, Pipeline};
 use crate::plan::Order;
 use crate::schema::{ColumnSchema, Role, TableSchema};
-use crate::types::FloatRules;
+use crate::types::{FloatRules, LogicalType};
 
 pub(super) struct Builder<'t> {
     table: &'t TableSchema,
@@ -18,7 +18,7 @@ pub(super) struct Builder<'t> {
     /// Whether a `$sort` decides which row is the first.
     sorted: bool,
     /// Whether the rows are still those of the table.
-    untouched: bool,
+    pub untouched: bool,
     /// Expressions so far.
     pub nodes: usize,
 }
@@ -38,7 +38,7 @@ impl<'t> Builder<'t> {
             name: column.name.clone(),
             ty: column.ty.clone(),
             nullable: column.nullable,
-            origin: Some(at),
+            origin: Some(Origin { column: at, is_item: false }),
         };
         let input = table.columns.iter().enumerate().map(column).collect();
         let level = Level::over(input, hidden, Vec::new(), table.key.clone());
@@ -77,7 +77,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Begins a level that reads the last one; outputs keep their places.
-    fn wrap(&mut self) -> Result<()> {
+    pub fn wrap(&mut self) -> Result<()> {
         if self.done.len() + 2 > MAX_LEVELS {
             let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
             return Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"));
@@ -98,10 +98,17 @@ impl<'t> Builder<'t> {
 
     /// Sorts by visible columns.
     pub fn sort(&mut self, order: &[Order]) -> Result<()> {
-        if self.level.is_cut() {
+        let visible = self.visible();
+        let outputs = order.iter().map(|order| &self.level.outputs[visible[order.column]]);
+        // What guards an order by long values takes no totals.
+        let by_long_total = self.level.group.is_some()
+            && outputs.into_iter().any(|output| {
+                let is_long = output.column.ty.is_text() || output.column.ty == LogicalType::Bytes;
+                is_long && output.cell.as_column().is_none()
+            });
+        if self.level.is_cut() || by_long_total {
             self.wrap()?;
         }
-        let visible = self.visible();
         self.level.order = order.iter().map(|order| Order { column: visible[order.column], ..*order }).collect();
         self.level.complete_order();
         self.sorted = true;
@@ -120,6 +127,16 @@ impl<'t> Builder<'t> {
             self.level.offset = self.level.offset.saturating_add(count).min(i64::MAX.unsigned_abs());
             self.level.limit = self.level.limit.map(|limit| limit.saturating_sub(count));
         }
+    }
+
+    /// As many rows as there are, or `count` of them by chance; they come in the order of their keys.
+    pub fn sample(&mut self, count: u64) -> Result<()> {
+        if self.level.is_cut() {
+            self.wrap()?;
+        }
+        self.level.order.clear();
+        (self.level.limit, self.level.sampled, self.sorted) = (Some(count), true, false);
+        self.wrap()
     }
 
     /// Gives the row other columns. Those before stay where the order needs them.
@@ -246,6 +263,8 @@ impl<'t> Builder<'t> {
             let error = invalid("which row is the first or the last is decided by a `$sort` before");
             return Err(error.hint("put {\"$sort\": {…}} before the $group").path(name.clone()));
         }
+        // Items of lists came between since.
+        self.level.complete_order();
         let partition = keys.iter().map(|&(_, key)| self.input(key)).collect::<Result<Vec<_>>>()?;
         let mut place = |descending: bool| -> Result<usize> {
             let order = |order: &Order| {
@@ -253,8 +272,7 @@ impl<'t> Builder<'t> {
             };
             let order = self.level.order.iter().map(order).collect::<Result<Vec<_>>>()?;
             let cell = Cell::Place { partition: partition.clone(), order };
-            let column =
-                Column { name: String::new(), ty: crate::types::LogicalType::Int, nullable: false, origin: None };
+            let column = Column { name: String::new(), ty: LogicalType::Int, nullable: false, origin: None };
             self.level.outputs.push(Output::hidden(column, cell));
             Ok(self.level.outputs.len() - 1)
         };

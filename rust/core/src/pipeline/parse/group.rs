@@ -1,6 +1,9 @@
 //! `$group` and `$sortByCount`.
 
+use std::borrow::Cow;
+
 use super::build::Builder;
+use super::literal::convert;
 use super::{check_name, invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cell, Column, Expression};
@@ -9,7 +12,8 @@ use crate::schema::TableSchema;
 use crate::types::LogicalType;
 use crate::value::Raw;
 
-const ACCUMULATORS: &[&str] = &["$avg", "$count", "$first", "$last", "$max", "$min", "$sum"];
+const ACCUMULATORS: &[&str] =
+    &["$avg", "$count", "$first", "$last", "$max", "$min", "$stdDevPop", "$stdDevSamp", "$sum"];
 const LATER_ACCUMULATORS: &[&str] = &[
     "$addToSet",
     "$bottom",
@@ -22,8 +26,6 @@ const LATER_ACCUMULATORS: &[&str] = &[
     "$minN",
     "$percentile",
     "$push",
-    "$stdDevPop",
-    "$stdDevSamp",
     "$top",
     "$topN",
 ];
@@ -36,6 +38,8 @@ pub(super) enum Total {
     Sum(Expression),
     /// Of a column.
     Average(Expression),
+    /// Of floats; whether they are a sample.
+    Deviation(Expression, bool),
     Smallest(Expression),
     Largest(Expression),
     First(Expression),
@@ -46,7 +50,7 @@ impl Total {
     fn operand_mut(&mut self) -> Option<&mut Expression> {
         match self {
             Total::Count => None,
-            Total::Sum(of) | Total::Average(of) | Total::Smallest(of) => Some(of),
+            Total::Sum(of) | Total::Average(of) | Total::Deviation(of, _) | Total::Smallest(of) => Some(of),
             Total::Largest(of) | Total::First(of) | Total::Last(of) => Some(of),
         }
     }
@@ -71,7 +75,7 @@ impl Total {
     pub fn picked(&self) -> Option<usize> {
         match self {
             Total::Smallest(of) | Total::Largest(of) | Total::First(of) | Total::Last(of) => of.as_column(),
-            Total::Count | Total::Sum(_) | Total::Average(_) => None,
+            Total::Count | Total::Sum(_) | Total::Average(_) | Total::Deviation(..) => None,
         }
     }
 
@@ -80,6 +84,7 @@ impl Total {
             Total::Count => (LogicalType::Int, false),
             Total::Sum(of) => (sum_type(&of.ty), false),
             Total::Average(of) => (average_type(&of.ty), true),
+            Total::Deviation(..) => (LogicalType::Float, true),
             Total::Smallest(of) | Total::Largest(of) | Total::First(of) | Total::Last(of) => (of.ty.clone(), true),
         };
         Column { name: String::new(), ty, nullable, origin: None }
@@ -95,6 +100,7 @@ impl Total {
             Total::Count => Ok(Cell::Count),
             Total::Sum(of) => Ok(Cell::Sum(of)),
             Total::Average(of) => Ok(Cell::Average(of)),
+            Total::Deviation(of, is_sample) => Ok(Cell::Deviation { of, is_sample }),
             Total::Smallest(of) => Ok(Cell::Smallest(of)),
             Total::Largest(of) => Ok(Cell::Largest(of)),
             Total::First(of) => placed(first, of),
@@ -131,19 +137,31 @@ impl Builder<'_> {
         };
         let (row, (_, id)) = (self.row(), entries.remove(at));
         let keys = self.read_keys(&row, id).map_err(|error| error.within("_id"))?;
-        let mut totals = Vec::with_capacity(entries.len());
-        for (name, raw) in entries {
-            let total = self.read_accumulator(&row, raw).map_err(|error| error.within(&name))?;
-            check_name(&name).map_err(|error| error.within(&name))?;
-            if keys.iter().any(|(key, _)| *key == name) {
-                return Err(invalid("a part of `_id` has this name").within(&name));
-            }
-            totals.push((name.into_owned(), total));
-        }
+        let names: Vec<&str> = keys.iter().map(|(name, _)| name.as_str()).collect();
+        let totals = self.read_totals(&row, entries, &names)?;
         if keys.is_empty() && totals.is_empty() {
             return Err(invalid("it has neither keys nor totals"));
         }
         self.group(keys, totals)
+    }
+
+    /// Totals by their names, which are none of `keys`.
+    pub(super) fn read_totals(
+        &mut self,
+        row: &TableSchema,
+        entries: Vec<(Cow<'_, str>, Raw<'_>)>,
+        keys: &[&str],
+    ) -> Result<Vec<(String, Total)>> {
+        let mut totals = Vec::with_capacity(entries.len());
+        for (name, raw) in entries {
+            let total = self.read_accumulator(row, raw).map_err(|error| error.within(&name))?;
+            check_name(&name).map_err(|error| error.within(&name))?;
+            if keys.contains(&&*name) {
+                return Err(invalid("a part of `_id` has this name").within(&name));
+            }
+            totals.push((name.into_owned(), total));
+        }
+        Ok(totals)
     }
 
     /// None: no key. An expression: the column `_id`. A dict of names: a column each.
@@ -162,7 +180,7 @@ impl Builder<'_> {
         }
     }
 
-    fn read_key(&mut self, row: &TableSchema, raw: Raw<'_>) -> Result<Expression> {
+    pub(super) fn read_key(&mut self, row: &TableSchema, raw: Raw<'_>) -> Result<Expression> {
         let is_expression = matches!(&raw, Raw::Text(text) if text.starts_with('$')) || matches!(&raw, Raw::Map(_));
         if !is_expression {
             return Err(invalid(format!("a key is a field, `\"$name\"`, or an expression, got {}", raw.type_name()))
@@ -214,11 +232,13 @@ fn total(name: &str, of: Expression) -> Result<Total> {
     );
     let refused = || Err(invalid(format!("{name} is not of {}", of.ty.name())));
     match name {
-        "$sum" | "$avg" if !is_number => refused(),
+        "$sum" | "$avg" | "$stdDevPop" | "$stdDevSamp" if !is_number => refused(),
         "$min" | "$max" if !is_compared => refused(),
         "$first" | "$last" if matches!(of.ty, LogicalType::List { .. } | LogicalType::Json) => refused(),
         "$sum" => Ok(Total::Sum(of)),
         "$avg" => Ok(Total::Average(of)),
+        "$stdDevPop" => Ok(Total::Deviation(convert(of, &LogicalType::Float), false)),
+        "$stdDevSamp" => Ok(Total::Deviation(convert(of, &LogicalType::Float), true)),
         "$min" => Ok(Total::Smallest(of)),
         "$max" => Ok(Total::Largest(of)),
         "$first" => Ok(Total::First(of)),
@@ -227,7 +247,7 @@ fn total(name: &str, of: Expression) -> Result<Total> {
 }
 
 /// `{"$year": …}`, and not a dict of names.
-fn is_operator(entries: &[(std::borrow::Cow<'_, str>, Raw<'_>)]) -> bool {
+fn is_operator(entries: &[(Cow<'_, str>, Raw<'_>)]) -> bool {
     matches!(entries, [(name, _)] if name.starts_with('$'))
 }
 

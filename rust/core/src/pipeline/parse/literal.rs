@@ -159,7 +159,7 @@ pub(super) fn convert(expression: Expression, ty: &LogicalType) -> Expression {
         return Expression { ty: ty.clone(), ..expression };
     }
     match (&expression.ty, ty) {
-        (LogicalType::Int, LogicalType::Float) => {
+        (LogicalType::Int | LogicalType::Decimal { .. }, LogicalType::Float) => {
             Expression::call(Function::ToFloat, vec![expression], LogicalType::Float, nullable)
         }
         (LogicalType::Int, LogicalType::Decimal { scale, .. }) => scaled(expression, *scale, ty),

@@ -16,7 +16,7 @@ impl Builder<'_> {
             return Cow::Borrowed(self.rules);
         };
         let of = |at: usize| match self.level.outputs[at].column.origin {
-            Some(origin) => operators.get(origin).cloned().unwrap_or_default(),
+            Some(origin) => operators.get(origin.column).cloned().unwrap_or_default(),
             None => COMPARISONS.map(str::to_owned).to_vec(),
         };
         let operators = Some(self.visible().into_iter().map(of).collect());

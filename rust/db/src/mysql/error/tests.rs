@@ -104,3 +104,10 @@ fn a_number_that_a_query_cut_is_out_of_range() {
     assert!(!error.detail().message.contains("184467"));
     assert_eq!(check_warnings(&cut, false).unwrap_err().kind(), ErrorKind::DatabaseFailure);
 }
+
+#[test]
+fn a_text_that_a_query_makes_too_long_is_beyond_a_limit() {
+    let longer = [(1301, "Result of concat() was larger than max_allowed_packet (16777216) - truncated".to_owned())];
+    assert_eq!(check_warnings(&longer, true).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(check_warnings(&longer, false).unwrap_err().kind(), ErrorKind::DatabaseFailure);
+}
