@@ -109,6 +109,14 @@ def test_what_would_be_left_out_is_refused(items: Table[Any], verb: str, option:
     assert items.count({"qty": 1}) == 1
 
 
+def test_a_query_explains_itself(items: Table[Any]) -> None:
+    query = items.where(items.c.qty > 2).order_by("-qty").limit(3)
+    told = query.explain()
+    assert told.sql == items.explain({"qty": {"$gt": 2}}, order_by="-qty", limit=3).sql
+    assert told.missing_index is not None
+    assert told.missing_index.fields == ("-qty",)
+
+
 def test_every_end_has_an_awaited_twin(items: Table[Any]) -> None:
     async def main() -> None:
         query = items.where(items.c.name == "1")
@@ -117,6 +125,7 @@ def test_every_end_has_an_awaited_twin(items: Table[Any]) -> None:
         assert [row.id async for row in query.astream()] == [1, 4, 7, 10]
         first = await query.afirst()
         assert first is not None
+        assert (await query.aexplain()).sql == query.explain().sql
         assert (first.id, await query.acount(), await query.aexists()) == (1, 4, True)
         assert (await query.where({"qty": 4}).aone()).id == 4
         assert (await query.aupdate({"qty": 0})).updated == 4

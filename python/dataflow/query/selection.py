@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from dataflow.query.bulk_options import BulkDeleteOptions, BulkUpdateOptions
+    from dataflow.query.explanation import Explanation
     from dataflow.query.reading import Total
     from dataflow.query.result import BulkResult, Rows
     from dataflow.query.stream import AsyncRowStream, RowStream
@@ -150,6 +151,14 @@ class Query(Generic[_T]):
     async def acount(self) -> int:
         """`count`, awaited."""
         return await self._table.acount(self.to_filter(), **self._counted())
+
+    def explain(self, *, analyze: bool = False, values: bool = False) -> Explanation:
+        """How the database reads the rows, as the table's `explain`."""
+        return self._table.explain(self.to_filter(), analyze=analyze, values=values, **self._options)
+
+    async def aexplain(self, *, analyze: bool = False, values: bool = False) -> Explanation:
+        """`explain`, awaited."""
+        return await self._table.aexplain(self.to_filter(), analyze=analyze, values=values, **self._options)
 
     def update(self, updates: Mapping[str, Any], **options: Unpack[BulkUpdateOptions]) -> BulkResult:
         """Changes the rows, as the table's `bulk_update`.
