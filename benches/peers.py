@@ -3,7 +3,7 @@
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,3 +76,32 @@ def compare(
             f"  {name:<12} {median.wall:7.3f} s wall  {median.cpu:6.2f} s client CPU  dataflow is {ratio:.2f} x as fast"
         )
     return medians
+
+
+def taking_turns(jobs: Mapping[str, Callable[[], object]], calls: int) -> dict[str, float]:
+    """Median seconds of short calls, each job's after the other's, every other time backwards; a tenth is warm-up."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for turn in range(calls + calls // 10):
+        for name in list(jobs)[:: 1 if turn % 2 else -1]:
+            started = time.perf_counter()
+            jobs[name]()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken[calls // 10 :]) for name, taken in times.items()}
+
+
+async def awaiting_turns(jobs: Mapping[str, Callable[[], Awaitable[object]]], calls: int) -> dict[str, float]:
+    """`taking_turns`, awaited."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for turn in range(calls + calls // 10):
+        for name in list(jobs)[:: 1 if turn % 2 else -1]:
+            started = time.perf_counter()
+            await jobs[name]()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(taken[calls // 10 :]) for name, taken in times.items()}
+
+
+def report(what: str, medians: Mapping[str, float]) -> None:
+    """Prints the medians of short calls, as microseconds and as ratios."""
+    ours = medians["dataflow"]
+    shown = (f"{name} {seconds * 1e6:.0f} us ({seconds / ours:.2f} x)" for name, seconds in medians.items())
+    print(f"  {what}: {'  '.join(shown)}")

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from benches.items import COLUMNS, Items, items_on
+from benches.peers import report
 from benches.rows import standard_rows
 from tests.servers import PostgreSQL
 
@@ -41,12 +42,6 @@ class Given:
         assert items.totals() == (count, self._qty)
         ids = items.admin.execute("SELECT min(id), max(id), count(DISTINCT id) FROM item").fetchone()
         assert ids == (0, count - 1, count)
-
-
-def report(what: str, medians: dict[str, float]) -> None:
-    ours = medians["dataflow"]
-    others = "  ".join(f"{name} {seconds * 1e6:.0f} us ({seconds / ours:.2f} x)" for name, seconds in medians.items())
-    print(f"  {what}: {others}")
 
 
 @pytest.mark.parametrize("size", [1, 10, 100, 1000])
