@@ -71,6 +71,16 @@ orders.bulk_create(pd.DataFrame({"sku": ["a"]}))
 orders.bulk_create(rows)
 
 cheap = (orders.c.total < 10) & ~(orders.c.state == "paid") | orders.c.sku.isin(["a", "b"]) & {"state": "open"}
+other = (orders.c.customer.country.name == "a") & orders.c.items.some(orders.c.sku != "b") | (
+    orders.c.total < orders.c.paid
+)
+few = orders.where(cheap, {"state": "open"}).order_by("-total").limit(10).fields("sku")
+assert_type(few.list(), Rows[Order])
+assert_type(few.first(), Order | None)
+assert_type(list(few), list[Order])
+assert_type(few.to_filter(), dict[str, Any])
+assert_type(orders.where(other).update({"state": "paid"}, max_affected=3), BulkResult)
+assert_type(few.explain().sql, str)
 dated = (orders.c["placed"] >= datetime.now()) | orders.c.shown.exists(False) | orders.c.sku.like("a%")
 assert_type(orders.list(cheap), Rows[Order])
 assert_type(orders.count(cheap & dated), int)

@@ -42,6 +42,13 @@ products.list(5)  # wrong
 products.count("a")  # wrong
 products.list(products.c.name)  # wrong
 products.c.name.isin(5)  # wrong
+products.where("name")  # wrong
+products.where(products.c.name)  # wrong
+products.where().order_by(1)  # wrong
+products.where().limit("1")  # wrong
+products.where().list(limit=1)  # wrong
+products.where().update()  # wrong
+products.c.orders.some(5)  # wrong
 products.c.name.like(5)  # wrong
 products.c[5]  # wrong
 print((products.c.name == "a") & 5)  # wrong

@@ -101,6 +101,7 @@ assert_type(query.where({"state": "open"}).fields("id", "sku").first(), Order | 
 assert_type(query.one().count, int)
 orders.where(cheap).update({"$inc": {"count": 1}}, max_affected=3)
 orders.where({"note": None}).delete(dry_run=True)
+assert_type(orders.explain({"count": {"$gt": 1}}, order_by="-count", analyze=True).sql, str)
 
 # Names of fields.
 orders.list(order_by="-total")

@@ -16,9 +16,21 @@ __all__ = ["write_stubs"]
 # Where the names come from that may stand in the text.
 _NAMES = {
     "collections.abc": ("Collection", "Mapping", "Sequence"),
-    "dataflow": ("AsyncRowStream", "BulkResult", "DataFlow", "PublicTable", "Query", "RowStream", "Rows", "Table"),
+    "dataflow": (
+        "AsyncRowStream",
+        "BulkResult",
+        "DataFlow",
+        "Explanation",
+        "PublicTable",
+        "Query",
+        "RowStream",
+        "Rows",
+        "Table",
+    ),
     "dataflow.query.bulk_options": ("BulkDeleteOptions", "BulkUpdateOptions"),
+    "dataflow.query.explaining": ("Operation",),
     "dataflow.query.expression": ("Column", "Columns", "Condition", "Relation", "TypeName"),
+    "dataflow.query.handle": ("Pipeline",),
     "dataflow.query.public": ("Operators",),
     "dataflow.query.reading": ("Total",),
     "dataflow.query.source": ("AnySource", "Source"),
