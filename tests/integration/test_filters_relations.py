@@ -178,6 +178,8 @@ def test_soft_deleted_rows_are_not_there(db: DataFlow) -> None:
 
 WRONG: list[tuple[str, dict[str, Any], type[Exception], str, str]] = [
     ("books", {"author": 1}, errors.InvalidFilterError, "filter.author", "author.id"),
+    ("books", {"author.$or": [{"name": "Ada"}]}, errors.InvalidFilterError, "filter.author.$or", ""),
+    ("books", {"$expr": {"$eq": ["$author.id", "$id"]}}, errors.UnknownFieldError, "filter.$expr.$eq[0]", "itself"),
     ("books", {"author.nam": 1}, errors.UnknownFieldError, "filter.author.nam", "name"),
     ("books", {"authr.name": 1}, errors.UnknownFieldError, "filter.authr.name", "author_id"),
     ("books", {"author.born": "x"}, errors.WrongTypeError, "filter.author.born", ""),
@@ -221,6 +223,48 @@ def test_the_table_of_other_rows_is_made_first(database: Database) -> None:
     with DataFlow(database.url) as db:
         shelves = library(db)
         assert ids(shelves.authors, {"books": {"$some": {"reviews": {"$some": {}}}}}) == []
+
+
+def test_a_table_may_be_called_as_others_are_in_statements(db: DataFlow) -> None:
+    holder = type("Holder", (), {"__annotations__": {"name": str}, "__tablename__": "related_1"})
+    held = model("Held", {"holder_id": Annotated[int, Ref("Holder", related="items")]})
+    holders, items = db.table(db.model(holder)), db.table(db.model(held))
+    holders.bulk_create([{"id": n, "name": "x"} for n in (1, 2)])
+    items.create(holder_id=1)
+    assert ids(holders, {"items": {"$some": {}}}) == [1]
+    assert ids(holders, {"items": {"$none": {}}}) == [2]
+    holders.bulk_delete({"items": {"$none": {}}})
+    assert ids(holders, {}) == [1]
+
+
+def test_rows_that_change_in_pieces_are_found_before(db: DataFlow) -> None:
+    node = subclass(Node)
+    node.__annotations__ = {
+        "parent_id": Annotated[int | None, Ref(node.__name__, related="children")],
+        "meta": dict[str, Any],
+    }
+    node.parent_id, node.meta = None, {}
+    table = db.table(db.model(node))
+    rows = ({"id": n, "parent_id": 2} for n in range(3, 11_003))
+    table.bulk_create([{"id": 1}, {"id": 2, "parent_id": 1}, *rows])
+    filter = {"parent.meta.done": {"$exists": False}, "parent_id": {"$exists": True}}
+    assert table.bulk_update(filter, {"$set": {"meta.done": True}}).updated == 11_001
+    assert table.count({"meta.done": True}) == 11_001
+
+
+@pytest.mark.parametrize("filter", [{"books": {"$every": {}}}, {"books": {"$every": {"$nor": [{"$or": []}]}}}])
+def test_what_is_true_of_all_rows_is_no_filter_of_a_write(shelves: Library, filter: dict[str, Any]) -> None:
+    for write in (shelves.authors.bulk_delete, lambda filter: shelves.authors.bulk_update(filter, {"born": 1})):
+        with pytest.raises(errors.UnfilteredWriteError):
+            write(filter)
+    assert shelves.authors.count() == 4
+
+
+def test_relations_of_a_filter_are_bounded(shelves: Library) -> None:
+    part = {"author.name": {"$gte": "A"}}
+    assert shelves.books.count({"$and": [part] * 50}) == 4
+    with pytest.raises(errors.LimitExceededError, match="50"):
+        shelves.books.count({"$and": [part] * 51})
 
 
 @pytest.mark.parametrize("filter", [{"author.name": "Ada"}, {"reviews": {"$some": {}}}, {"reviews": {"$none": {}}}])

@@ -39,6 +39,8 @@ pub const MAX_NODES: usize = 1_000;
 pub const MAX_LIST: usize = 1_000_000;
 /// Most values in every other list; the smallest parameter limit of the databases is SQLite's 32,766.
 pub const MAX_PARAMETERS: usize = 10_000;
+/// Most relations in one filter: PostgreSQL plans the joins of 80 for a second, those of 200 for twenty.
+pub const MAX_RELATIONS: usize = 50;
 /// Most relations and `$elemMatch` in one another: SQLite's parser ends at 100 parentheses.
 pub const MAX_ITEMS: usize = 8;
 
@@ -249,6 +251,7 @@ impl Filter {
             Filter::Or(parts) => parts.iter().all(Filter::is_nothing),
             Filter::Not(part) => part.is_everything(),
             Filter::In { values, null, .. } => values.is_empty() && !null,
+            Filter::Related { filter, .. } => filter.is_nothing(),
             _ => false,
         }
     }

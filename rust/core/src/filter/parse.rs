@@ -73,6 +73,8 @@ struct Parser<'t> {
     of: Option<usize>,
     /// How many relations lead here.
     ties: usize,
+    /// How many there are so far.
+    relations: usize,
 }
 
 /// What a condition is about: a column, or what lies behind keys in a column of JSON.
@@ -85,7 +87,7 @@ struct Target {
 
 impl<'t> Parser<'t> {
     const fn new(table: &'t TableSchema, floats: FloatRules, rules: &'t Rules) -> Self {
-        Parser { table, models: None, floats, rules, nodes: 0, leaves: 0, items: 0, of: None, ties: 0 }
+        Parser { table, models: None, floats, rules, nodes: 0, leaves: 0, items: 0, of: None, ties: 0, relations: 0 }
     }
 }
 

@@ -102,7 +102,8 @@ impl Writer<'_> {
         Ok(Written { counts, changed, ..Written::default() })
     }
 
-    /// Rows that are changed in memory, some at a time in the order of their keys, so that none comes twice.
+    /// Rows that are changed in memory, some at a time in the order of their keys, so that none comes twice; all at once
+    /// where the filter asks other rows of the same table, which may have changed with a piece before.
     async fn update_in_pieces(
         &self,
         session: &mut Session,
@@ -111,14 +112,16 @@ impl Writer<'_> {
         max_affected: Option<u64>,
     ) -> Result<Written> {
         let (mut counts, mut rest) = (Counts::default(), filter.clone());
+        let asks_itself = filter.related().iter().any(|related| related.model == self.table.model);
+        let most = (!asks_itself).then_some(PIECE);
         loop {
-            let stored = self.find(session, Selection::Matching(rest), Some(PIECE), false).await?;
+            let stored = self.find(session, Selection::Matching(rest), most, false).await?;
             let piece = self.update_found(session, &stored, becomes, None, false).await?.counts;
             counts.matched += piece.matched;
             counts.updated += piece.updated;
             counts.unchanged += piece.unchanged;
             check_affected(counts.updated, max_affected)?;
-            if (stored.num_rows() as u64) < PIECE {
+            if most.is_none_or(|most| (stored.num_rows() as u64) < most) {
                 let changed = vec![Changed::unnamed("update", counts.updated)];
                 return Ok(Written { counts, changed, ..Written::default() });
             }

@@ -17,8 +17,7 @@ impl Writer<'_> {
         };
         let table = &*relation.table;
         let own = self.outer_column(place, relation.own);
-        self.related += 1;
-        let alias = format!("related_{}", self.related);
+        let alias = self.next_alias(place);
         let column = |at: usize| format!("{alias}.{}", self.dialect.quote(&table.columns[at].name));
         let (theirs, live) = (column(relation.theirs), table.role(Role::DeletedAt).map(column));
         let from = self.dialect.qualified_table(table);
@@ -38,10 +37,24 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// A name of its own for the other table: not that of the table around it, whose columns are named by it.
+    fn next_alias(&mut self, place: Place<'_>) -> String {
+        loop {
+            self.related += 1;
+            let alias = format!("related_{}", self.related);
+            match place {
+                Place::Table(table) if self.dialect.table_name(table).eq_ignore_ascii_case(&alias) => {}
+                _ => return alias,
+            }
+        }
+    }
+
     /// A column as it is called where another table is nearer.
     fn outer_column(&self, place: Place<'_>, column: usize) -> String {
         match place {
-            Place::Table(table) => format!("{}.{}", self.dialect.quote(&table.table), self.column(place, column)),
+            Place::Table(table) => {
+                format!("{}.{}", self.dialect.quote(&self.dialect.table_name(table)), self.column(place, column))
+            }
             place => self.column(place, column),
         }
     }

@@ -79,7 +79,13 @@ impl Parser<'_> {
     /// A str that begins with `$` is a field; `{"$literal": "$a"}` is that text itself.
     fn side<'r>(&self, raw: Raw<'r>) -> Result<Operand<'r>> {
         match raw {
-            Raw::Text(name) if name.starts_with('$') => self.table.resolve(&name[1..]).map(Operand::Field),
+            Raw::Text(name) if name.starts_with('$') => {
+                let found = self.table.resolve(&name[1..]).map(Operand::Field);
+                found.map_err(|error| match name.contains('.') {
+                    true => error.hint("$expr compares fields of the model itself, not what lies in them or other rows"),
+                    false => error,
+                })
+            },
             Raw::Map(entries) => match <[_; 1]>::try_from(entries) {
                 Ok([(name, raw)]) if name == "$literal" => Ok(Operand::Literal(raw)),
                 Ok([(name, _)]) if name.starts_with('$') => Err(unknown(&name, &["$literal"])),

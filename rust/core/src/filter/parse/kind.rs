@@ -16,7 +16,14 @@ impl Parser<'_> {
         };
         let each =
             |(at, raw): (usize, Raw<'_>)| self.kind(target, &raw).map_err(|error| error.within(&format!("[{at}]")));
-        list_of(raw)?.into_iter().enumerate().map(each).collect::<Result<_>>().map(Filter::Or)
+        let mut kinds: Vec<Filter> = Vec::new();
+        for kind in list_of(raw)?.into_iter().enumerate().map(each) {
+            let kind = kind?;
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
+        Ok(Filter::Or(kinds))
     }
 
     fn kind(&self, target: &Target, raw: &Raw<'_>) -> Result<Filter> {

@@ -2,8 +2,8 @@
 
 use super::operator::unknown;
 use super::{Parser, flatten, invalid};
-use crate::error::Result;
-use crate::filter::{Filter, Row, matches};
+use crate::error::{Error, ErrorKind, Result};
+use crate::filter::{Filter, MAX_RELATIONS, Row, matches};
 use crate::schema::Relation;
 use crate::value::{Raw, Value};
 
@@ -41,6 +41,9 @@ impl Parser<'_> {
     ) -> Result<Filter> {
         self.count(depth)?;
         match (relation.many, rest) {
+            (_, Some(rest)) if rest.starts_with('$') => {
+                Err(invalid(format!("`{rest}` stands around a relation, not behind it")))
+            }
             (false, Some(rest)) => self.field_of_one(relation, rest, raw, depth),
             (true, None) => self.quantified(&relation, raw, depth),
             (false, None) => Err(invalid(format!("`{name}` is another row, of {}", relation.table.model))
@@ -94,9 +97,15 @@ impl Parser<'_> {
     /// Reads a filter of the other table, which counts as part of this one.
     fn within(&mut self, relation: &Relation, read: impl FnOnce(&mut Parser<'_>) -> Result<Filter>) -> Result<Filter> {
         self.check_items()?;
+        self.relations += 1;
+        if self.relations > MAX_RELATIONS {
+            let message = format!("a filter asks for other rows at most {MAX_RELATIONS} times");
+            return Err(Error::new(ErrorKind::LimitExceeded, message)
+                .hint("conditions on the rows of one relation belong in one $some"));
+        }
         let mut inner = Parser { table: &relation.table, ties: self.ties + 1, ..*self };
         let filter = read(&mut inner);
-        (self.nodes, self.leaves) = (inner.nodes, inner.leaves);
+        (self.nodes, self.leaves, self.relations) = (inner.nodes, inner.leaves, inner.relations);
         filter
     }
 }

@@ -76,6 +76,15 @@ impl<'t> Builder<'t> {
         if self.level.is_cut() || !self.level.is_plain() { self.wrap() } else { Ok(()) }
     }
 
+    /// Refuses rows of rows to callers who are not trusted: each `$unwind` multiplies them.
+    pub fn check_unwinds(&self) -> Result<()> {
+        let unwinds = self.done.iter().chain([&self.level]).filter(|level| level.unwind.is_some()).count();
+        if unwinds > 0 && self.rules.operators.is_some() {
+            return Err(Error::new(ErrorKind::LimitExceeded, "a public pipeline has one $unwind"));
+        }
+        Ok(())
+    }
+
     /// Begins a level that reads the last one; outputs keep their places.
     pub fn wrap(&mut self) -> Result<()> {
         if self.done.len() + 2 > MAX_LEVELS {

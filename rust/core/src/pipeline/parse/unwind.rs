@@ -60,6 +60,7 @@ impl Builder<'_> {
         let LogicalType::List { item } = column.ty else {
             return Err(invalid(format!("`{name}` is no list but {}", column.ty.name())));
         };
+        self.check_unwinds()?;
         self.wrap()?;
         let level = &mut self.level;
         let origin = column.origin.map(|origin| Origin { is_item: true, ..origin });
