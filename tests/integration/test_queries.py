@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dataflow import DataFlow, Query, Table, errors
+from tests.database import Database
 from tests.integration.fresh import fresh
 from tests.integration.library import library
 
@@ -156,3 +157,55 @@ def test_relations_are_reached_by_their_names(db: DataFlow) -> None:
     with pytest.raises(errors.UnknownFieldError) as caught:
         _ = books.author.nam
     assert "name" in (caught.value.hint or "")
+
+
+def test_a_loop_takes_every_row(db: DataFlow) -> None:
+    table = fresh(db, Item)
+    table.bulk_create([{"name": f"n{n}", "qty": n} for n in range(150)])
+
+    async def awaited(query: Query[Any]) -> int:
+        return len([row async for row in query])
+
+    for query, count in (
+        (table.where(), 150),
+        (table.where().offset(1), 149),
+        (table.where().fields("name").distinct(), 150),
+        (table.where().limit(120), 120),
+        (table.where().limit(None).offset(0), 150),
+    ):
+        assert (len(list(query)), asyncio.run(awaited(query))) == (count, count)
+    assert table.where().limit(None).count() == 150
+
+
+def test_a_loop_belongs_to_the_place_where_it_is_made(database: Database) -> None:
+    with DataFlow(database.url, multi_tenant=True) as db:
+        table = fresh(db, Item)
+        for tenant in ("a", "b"):
+            with db.tenant(tenant):
+                table.create(name=tenant)
+        with db.tenant("a"):
+            loops = [iter(table.where()), iter(table.where().limit(5))]
+        with db.tenant("b"):
+            assert [[row.name for row in loop] for loop in loops] == [["a"], ["a"]]
+
+
+def test_a_limit_holds_for_every_end(items: Table[Any]) -> None:
+    none = items.where().limit(0)
+    assert (none.first(), none.exists(), ids(none)) == (None, False, [])
+    assert items.where().limit(1).one().id == 1
+
+
+@pytest.mark.parametrize("filter", [None, True, "", "ab", [], (), [("id", 1)], 5])
+def test_what_is_no_filter_is_not_every_row(items: Table[Any], filter: Any) -> None:
+    with pytest.raises(errors.InvalidFilterError):
+        items.where(filter)
+    with pytest.raises(errors.InvalidFilterError):
+        items.where({"qty": 1}).where(filter)
+
+
+def test_a_filter_too_deep_is_refused(items: Table[Any]) -> None:
+    deep: dict[str, Any] = {"qty": 1}
+    for _ in range(900):
+        deep = {"$not": deep}
+    with pytest.raises(errors.LimitExceededError):
+        items.where(deep).count()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NoReturn, TypeVar, cast
 
 from dataflow._spelling import suggest
-from dataflow.errors import UnknownFieldError
+from dataflow.errors import LimitExceededError, UnknownFieldError
 
 if TYPE_CHECKING:
     from dataflow.model.registry import Registered
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Columns", "Condition", "Relation", "TypeName", "plain"]
 
 _V = TypeVar("_V")
+# As many dicts and lists as 32 levels can have.
+_DEEPEST = 100
 TypeName = Literal[
     "array", "binData", "bool", "date", "decimal", "double", "int", "long", "null", "number", "object", "string"
 ]
@@ -29,6 +31,19 @@ class Condition(dict[str, Any]):
 
     def __or__(self, other: Mapping[str, Any]) -> Condition:  # type: ignore[override]  # no merge of dicts
         return self._joined("$or", other)
+
+    def __rand__(self, other: Mapping[str, Any]) -> Condition:
+        return Condition({"$and": [other, self]})
+
+    # A dict would take the keys of both: one of two conditions on a field would be gone.
+    def __ror__(self, other: Mapping[str, Any]) -> Condition:  # type: ignore[override]
+        return Condition({"$or": [other, self]})
+
+    def __ior__(self, other: Mapping[str, Any]) -> Condition:  # type: ignore[override]
+        return self | other
+
+    def copy(self) -> Condition:
+        return Condition(self)
 
     def __invert__(self) -> Condition:
         return Condition({"$not": self})
@@ -55,6 +70,9 @@ class Column(Generic[_V]):
 
     __slots__ = ("_name",)
     __hash__ = None  # type: ignore[assignment]  # equality makes a filter
+    # With `__getitem__` alone it would be a sequence without end.
+    __iter__: ClassVar[None] = None
+    __contains__: ClassVar[None] = None
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -84,11 +102,11 @@ class Column(Generic[_V]):
 
     def isin(self, values: Iterable[_V | None]) -> Condition:
         """`$in`: the value is one of these."""
-        return self._is("$in", list(values))
+        return self._is("$in", listed(values))
 
     def notin(self, values: Iterable[_V | None]) -> Condition:
         """`$nin`: the value is none of these."""
-        return self._is("$nin", list(values))
+        return self._is("$nin", listed(values))
 
     def exists(self, there: bool = True) -> Condition:
         """`$exists`: the value is not None, or with False: it is."""
@@ -132,7 +150,7 @@ class Column(Generic[_V]):
 
     def all(self, items: Iterable[object]) -> Condition:
         """`$all`: a list has each of these items; of none of them it is false."""
-        return self._is("$all", list(items))
+        return self._is("$all", listed(items))
 
     def element(self, condition: dict[str, Any]) -> Condition:
         """`$elemMatch`: an item of a list meets all of these operators, or is an object that matches this filter."""
@@ -187,6 +205,10 @@ class Columns:
     rows that refer to this one, a `Relation`.
     """
 
+    __hash__ = None  # type: ignore[assignment]
+    __iter__: ClassVar[None] = None
+    __contains__: ClassVar[None] = None
+
     def __init__(self, registered: Registered, path: str = "") -> None:
         self._registered = registered
         self._path = path
@@ -194,8 +216,16 @@ class Columns:
     def __getitem__(self, name: str) -> Reached:
         return cast("Reached", self._reach(name))
 
-    def _reach(self, name: str) -> Column[Any] | Relation | Columns:
-        description, path = self._registered.description, self._path + name
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError("compare a field of the other row: `books.c.author.id == 1`")
+
+    __ne__ = __eq__
+
+    def _reach(self, name: object) -> Column[Any] | Relation | Columns:
+        description = self._registered.description
+        if not isinstance(name, str):
+            raise TypeError(f"the fields of {description.name} are named by str, not {type(name).__name__}")
+        path = self._path + name
         if name in description.fields:
             return Column(path)
         relations = self._registered.table.relations()
@@ -214,8 +244,19 @@ class Columns:
         return [*self._registered.description.fields, *self._registered.table.relations()]
 
 
-def plain(value: Any) -> Any:
-    """The value with plain dicts in place of conditions."""
+def listed(values: Iterable[object]) -> object:
+    """A list of the values; a text is none, and is refused as it is."""
+    return values if isinstance(values, str | bytes) else list(values)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """The value with plain dicts in place of conditions.
+
+    Raises:
+        LimitExceededError: It nests deeper than any filter may.
+    """
+    if depth > _DEEPEST:
+        raise LimitExceededError("a filter nests at most 32 levels", path="filter")
     if isinstance(value, Mapping):
-        return {name: plain(part) for name, part in value.items()}
-    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+        return {name: plain(part, depth + 1) for name, part in value.items()}
+    return [plain(part, depth + 1) for part in value] if isinstance(value, list | tuple) else value

@@ -23,6 +23,8 @@ __all__ = ["Query"]
 
 _T = TypeVar("_T")
 _STREAMED = frozenset({"order_by", "fields", "include_deleted"})
+# Options that say what holds without them.
+_NOTHING = (("limit", None), ("offset", 0))
 
 
 class Query(Generic[_T]):
@@ -44,7 +46,7 @@ class Query(Generic[_T]):
 
     def where(self, *filters: Filter) -> Self:
         """Only rows that match these too: `products.c.price < 10`, or `{"price": {"$lt": 10}}`."""
-        return type(self)(self._table, (*self._filters, *filters), self._options)
+        return type(self)(self._table, (*self._filters, *map(read_filter, filters)), self._options)
 
     def order_by(self, *order_by: str) -> Self:
         """The order, as of `list`: fields, `-price` for descending; the key comes last."""
@@ -96,28 +98,19 @@ class Query(Generic[_T]):
         return self._table.astream(self.to_filter(), **self._only(_STREAMED, "astream"))
 
     def __iter__(self) -> Iterator[_T]:
-        if self._options.keys() <= _STREAMED:
-            with self.stream() as rows:
-                yield from rows
-        else:
-            yield from self.list()
+        # The stream or list is made here, in the transaction and for the tenant of this place.
+        return _each(self.stream()) if self._is_streamed else iter(self._all().list())
 
-    async def __aiter__(self) -> AsyncIterator[_T]:
-        if self._options.keys() <= _STREAMED:
-            async with self.astream() as rows:
-                async for row in rows:
-                    yield row
-        else:
-            for row in await self.alist():
-                yield row
+    def __aiter__(self) -> AsyncIterator[_T]:
+        return _each_awaited(self.astream()) if self._is_streamed else _each_listed(self._all())
 
     def first(self) -> _T | None:
         """The first row of the order; None where there is none."""
-        return next(iter(self.limit(1).list()), None)
+        return next(iter(self._at_most(1).list()), None)
 
     async def afirst(self) -> _T | None:
         """`first`, awaited."""
-        return next(iter(await self.limit(1).alist()), None)
+        return next(iter(await self._at_most(1).alist()), None)
 
     def one(self) -> _T:
         """The one row that matches.
@@ -126,11 +119,11 @@ class Query(Generic[_T]):
             NotFoundError: There is none.
             MultipleRowsError: There are more.
         """
-        return self._sole(self.limit(2).list())
+        return self._sole(self._at_most(2).list())
 
     async def aone(self) -> _T:
         """`one`, awaited."""
-        return self._sole(await self.limit(2).alist())
+        return self._sole(await self._at_most(2).alist())
 
     def exists(self) -> bool:
         """Whether there is such a row."""
@@ -197,11 +190,11 @@ class Query(Generic[_T]):
 
     def _only(self, known: frozenset[str], verb: str) -> dict[str, Any]:
         """The options, which are no others than these: one that were left out would mean other rows."""
-        for name in self._options:
-            if name not in known:
+        for name, value in self._options.items():
+            if name not in known and (name, value) not in _NOTHING:
                 message = f"`{verb}` is of all rows that match: it takes no `{name}`"
                 raise InvalidFilterError(message, path=name, hint="`list` does, and a loop over the query")
-        return dict(self._options)
+        return {name: value for name, value in self._options.items() if name in known}
 
     def _counted(self) -> dict[str, Any]:
         given = self._only(_STREAMED, "count")
@@ -209,7 +202,20 @@ class Query(Generic[_T]):
 
     def _keys(self) -> Self:
         """No more of a row than that it is there."""
-        return type(self)(self._table, self._filters, {"fields": self._table._model.key, **self._options, "limit": 1})
+        keys = type(self)(self._table, self._filters, {"fields": self._table._model.key, **self._options})
+        return keys._at_most(1)
+
+    def _at_most(self, rows: int) -> Self:
+        limit = self._options.get("limit")
+        return self.limit(rows if limit is None else min(rows, limit))
+
+    def _all(self) -> Self:
+        """`list` alone has a limit that nobody said."""
+        return self.limit(self._options.get("limit"))
+
+    @property
+    def _is_streamed(self) -> bool:
+        return all(name in _STREAMED or (name, value) in _NOTHING for name, value in self._options.items())
 
     def _sole(self, rows: Rows[_T]) -> _T:
         name = self._table._model.name
@@ -218,3 +224,31 @@ class Query(Generic[_T]):
         if len(rows) > 1:
             raise MultipleRowsError(f"more than one {name} matches", path="filter", hint="`first` takes one of them")
         return rows[0]
+
+
+def read_filter(filter: object) -> Filter:
+    """A filter, and nothing that is only as good as an empty one.
+
+    Raises:
+        InvalidFilterError: It is no dict.
+    """
+    if not isinstance(filter, Mapping):
+        message = f"expected a dict, got {type(filter).__name__}"
+        raise InvalidFilterError(message, path="filter", hint="write {'price': {'$lt': 10}} or products.c.price < 10")
+    return filter
+
+
+def _each(stream: RowStream[_T]) -> Iterator[_T]:
+    with stream as rows:
+        yield from rows
+
+
+async def _each_awaited(stream: AsyncRowStream[_T]) -> AsyncIterator[_T]:
+    async with stream as rows:
+        async for row in rows:
+            yield row
+
+
+async def _each_listed(query: Query[_T]) -> AsyncIterator[_T]:
+    for row in await query.alist():
+        yield row

@@ -39,7 +39,7 @@ class Table(Explaining[_T], Aggregating[_T], Writing[_T], Sync[_T]):
 
     def where(self, *filters: Filter) -> Query[_T]:
         """The rows that match all of these, to be said more of: `orders.where(orders.c.total < 10).order_by("sku")`."""
-        return Query(self, filters)
+        return Query(self, ()).where(*filters)
 
     def public(
         self,

@@ -87,6 +87,35 @@ def test_conditions_are_put_together_with_operators():
     assert (a | b) & a | b == {"$or": [{"$and": [{"$or": [a, b]}, a]}, b]}
 
 
+def test_a_dict_on_the_left_loses_no_condition():
+    a, b = C == 1, C == 2
+    assert dict(a) | b == {"$or": [a, b]}
+    assert dict(a) & b == {"$and": [a, b]}
+    either = C == 1
+    either |= b
+    both = C == 1
+    both &= b
+    assert (either, both) == ({"$or": [a, b]}, {"$and": [a, b]})
+    assert a.copy() | b == {"$or": [a, b]}
+
+
+def test_a_text_is_no_list_of_letters(items: Table[Any]):
+    for condition in (items.c.name.isin("ab"), items.c.name.notin("ab")):
+        with pytest.raises(errors.InvalidFilterError):
+            items.count(condition)
+
+
+@pytest.mark.parametrize("use", [list, lambda c: "x" in c, lambda c: items_of(c), lambda c: C.isin(c)])
+@pytest.mark.parametrize("part", [lambda c: c, lambda c: c.name])
+def test_columns_are_no_sequences(items: Table[Any], use: Callable[[Any], Any], part: Callable[[Any], Any]):
+    with pytest.raises(TypeError):
+        use(part(items.c))
+
+
+def items_of(columns: Any) -> list[Any]:
+    return [*columns]
+
+
 def test_a_condition_gives_plain_dicts():
     filter = (~(C == 1) & R.some(C > 2)).to_filter()
     assert filter == {"$and": [{"$not": {"qty": {"$eq": 1}}}, {"books": {"$some": {"qty": {"$gt": 2}}}}]}
