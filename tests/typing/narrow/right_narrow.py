@@ -93,6 +93,10 @@ items.list((items.c.order.total < 10) & items.c.order.items.some({"no": 1}))
 orders.list({"items": {"$some": {"name": {"$like": "a%"}}, "$none": {"no": 0}}})
 orders.list(orders.c.items.some(items.c.no > 1) | orders.c.items.none())
 
+items.list((items.c.date < "2024-01-01") & (items.c["due"] == None) | items.c.due.exists())  # noqa: E711
+items.list({"from.count": 1, "date": "2024-01-01"})
+orders.list({"def": {"$none": {}}})
+
 # Queries.
 query = orders.where({"count": {"$gt": 1}}, orders.c.total < 10).order_by("-total", "id").limit(3)
 assert_type(query.list(), Rows[Order])

@@ -52,6 +52,9 @@ class Order:
 @dataclass(kw_only=True)
 class LineItem:
     order_id: Annotated[int, Ref("Order", related="items")]
+    from_id: Annotated[int | None, Ref("Order", related="def")] = None
+    date: dt.date | None = None
+    due: dt.date | None = None
     no: int
     name: str
     __dataflow__: ClassVar = {"key": ["order_id", "no"], "versioned": True, "timestamps": True}
