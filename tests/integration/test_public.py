@@ -457,3 +457,16 @@ def test_tenants_are_kept_apart(db: DataFlow) -> None:
         assert cursor is None
     with pytest.raises(errors.MissingTenantError):
         public.list()
+
+
+def test_rows_are_multiplied_once(db: DataFlow) -> None:
+    tagged = type("Tagged", (), {"__annotations__": {"tags": list[int], "others": list[int]}})
+    table = fresh(db, tagged)
+    table.create(tags=[1, 2, 3], others=[4, 5])
+    public = table.public({"tags": True, "others": True}, aggregate=True)
+    one = [{"$unwind": "$tags"}, {"$count": "rows"}]
+    assert public.aggregate(one)[0] == {"rows": 3}
+    twice = [{"$unwind": "$tags"}, {"$unwind": "$others"}, {"$count": "rows"}]
+    assert table.aggregate(twice)[0] == {"rows": 6}
+    with pytest.raises(errors.LimitExceededError, match="unwind"):
+        public.aggregate(twice)
