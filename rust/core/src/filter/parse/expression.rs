@@ -82,10 +82,12 @@ impl Parser<'_> {
             Raw::Text(name) if name.starts_with('$') => {
                 let found = self.table.resolve(&name[1..]).map(Operand::Field);
                 found.map_err(|error| match name.contains('.') {
-                    true => error.hint("$expr compares fields of the model itself, not what lies in them or other rows"),
+                    true => {
+                        error.hint("$expr compares fields of the model itself, not what lies in them or other rows")
+                    }
                     false => error,
                 })
-            },
+            }
             Raw::Map(entries) => match <[_; 1]>::try_from(entries) {
                 Ok([(name, raw)]) if name == "$literal" => Ok(Operand::Literal(raw)),
                 Ok([(name, _)]) if name.starts_with('$') => Err(unknown(&name, &["$literal"])),
