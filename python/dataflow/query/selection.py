@@ -74,16 +74,15 @@ class Query(Generic[_T]):
 
     def to_filter(self) -> dict[str, Any]:
         """The conditions as one filter of plain dicts and lists."""
-        filters = [plain(filter) for filter in self._filters]
-        return dict(filters[0]) if len(filters) == 1 else {"$and": filters} if filters else {}
+        return dict(plain(self._filter))
 
     def list(self, *, after: str | None = None, before: str | None = None, total: Total = "none") -> Rows[_T]:
         """The rows, by pages, as of the table's `list`."""
-        return self._table.list(self.to_filter(), after=after, before=before, total=total, **self._options)
+        return self._table.list(self._filter, after=after, before=before, total=total, **self._options)
 
     async def alist(self, *, after: str | None = None, before: str | None = None, total: Total = "none") -> Rows[_T]:
         """`list`, awaited."""
-        return await self._table.alist(self.to_filter(), after=after, before=before, total=total, **self._options)
+        return await self._table.alist(self._filter, after=after, before=before, total=total, **self._options)
 
     def stream(self) -> RowStream[_T]:
         """All of the rows in constant memory, as of the table's `stream`.
@@ -91,11 +90,11 @@ class Query(Generic[_T]):
         Raises:
             InvalidFilterError: The query has a limit or an offset, or is distinct.
         """
-        return self._table.stream(self.to_filter(), **self._only(_STREAMED, "stream"))
+        return self._table.stream(self._filter, **self._only(_STREAMED, "stream"))
 
     def astream(self) -> AsyncRowStream[_T]:
         """`stream`, for `async for`."""
-        return self._table.astream(self.to_filter(), **self._only(_STREAMED, "astream"))
+        return self._table.astream(self._filter, **self._only(_STREAMED, "astream"))
 
     def __iter__(self) -> Iterator[_T]:
         # The stream or list is made here, in the transaction and for the tenant of this place.
@@ -139,19 +138,19 @@ class Query(Generic[_T]):
         Raises:
             InvalidFilterError: The query has a limit or an offset, or is distinct: `list(total="exact")` counts these.
         """
-        return self._table.count(self.to_filter(), **self._counted())
+        return self._table.count(self._filter, **self._counted())
 
     async def acount(self) -> int:
         """`count`, awaited."""
-        return await self._table.acount(self.to_filter(), **self._counted())
+        return await self._table.acount(self._filter, **self._counted())
 
     def explain(self, *, analyze: bool = False, values: bool = False) -> Explanation:
         """How the database reads the rows, as the table's `explain`."""
-        return self._table.explain(self.to_filter(), analyze=analyze, values=values, **self._options)
+        return self._table.explain(self._filter, analyze=analyze, values=values, **self._options)
 
     async def aexplain(self, *, analyze: bool = False, values: bool = False) -> Explanation:
         """`explain`, awaited."""
-        return await self._table.aexplain(self.to_filter(), analyze=analyze, values=values, **self._options)
+        return await self._table.aexplain(self._filter, analyze=analyze, values=values, **self._options)
 
     def update(self, updates: Mapping[str, Any], **options: Unpack[BulkUpdateOptions]) -> BulkResult:
         """Changes the rows, as the table's `bulk_update`.
@@ -160,12 +159,12 @@ class Query(Generic[_T]):
             InvalidFilterError: The query is more than its conditions.
         """
         self._only(frozenset(), "update")
-        return self._table.bulk_update(self.to_filter(), updates, **options)
+        return self._table.bulk_update(self._filter, updates, **options)
 
     async def aupdate(self, updates: Mapping[str, Any], **options: Unpack[BulkUpdateOptions]) -> BulkResult:
         """`update`, awaited."""
         self._only(frozenset(), "aupdate")
-        return await self._table.abulk_update(self.to_filter(), updates, **options)
+        return await self._table.abulk_update(self._filter, updates, **options)
 
     def delete(self, **options: Unpack[BulkDeleteOptions]) -> BulkResult:
         """Deletes the rows, as the table's `bulk_delete`.
@@ -174,16 +173,21 @@ class Query(Generic[_T]):
             InvalidFilterError: The query is more than its conditions.
         """
         self._only(frozenset(), "delete")
-        return self._table.bulk_delete(self.to_filter(), **options)
+        return self._table.bulk_delete(self._filter, **options)
 
     async def adelete(self, **options: Unpack[BulkDeleteOptions]) -> BulkResult:
         """`delete`, awaited."""
         self._only(frozenset(), "adelete")
-        return await self._table.abulk_delete(self.to_filter(), **options)
+        return await self._table.abulk_delete(self._filter, **options)
 
     def __repr__(self) -> str:
         options = "".join(f".{name}({value!r})" for name, value in self._options.items())
         return f"<Query of {self._table._model.name}: {self.to_filter()!r}{options}>"
+
+    @property
+    def _filter(self) -> Filter:
+        """As it was given: a list in it may have a million values."""
+        return self._filters[0] if len(self._filters) == 1 else {"$and": self._filters} if self._filters else {}
 
     def _with(self, **options: Any) -> Self:
         return type(self)(self._table, self._filters, {**self._options, **options})

@@ -21,6 +21,8 @@ pub const MAX_DEPTH: usize = 5;
 pub const MAX_LEAVES: usize = 50;
 /// Most expressions of a pipeline: no text becomes more than some hundred times as long.
 pub const MAX_EXPRESSIONS: usize = 20;
+/// Most `$unwind` of a pipeline.
+pub const MAX_UNWINDS: usize = 1;
 /// Most values of a list.
 pub const MAX_LIST: usize = 1_000;
 
@@ -68,6 +70,7 @@ impl Public {
             max_depth: MAX_DEPTH,
             max_leaves: MAX_LEAVES,
             max_expressions: MAX_EXPRESSIONS,
+            max_unwinds: MAX_UNWINDS,
             max_items: MAX_LIST,
             plain_regex: true,
             operators: Some(operators.into_iter().flatten().collect()),

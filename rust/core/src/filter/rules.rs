@@ -10,6 +10,8 @@ pub struct Rules {
     pub max_leaves: usize,
     /// Most expressions of a pipeline.
     pub max_expressions: usize,
+    /// Most `$unwind` of a pipeline: each multiplies its rows.
+    pub max_unwinds: usize,
     /// Most values of a list, and keys of a dict.
     pub max_items: usize,
     /// Whether a `$regex` is of few parts, each of which a database reads in a time that is known before.
@@ -23,6 +25,7 @@ pub static TRUSTED: Rules = Rules {
     max_depth: MAX_DEPTH,
     max_leaves: MAX_NODES,
     max_expressions: MAX_NODES,
+    max_unwinds: usize::MAX,
     max_items: usize::MAX,
     plain_regex: false,
     operators: None,

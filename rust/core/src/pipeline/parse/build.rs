@@ -76,13 +76,14 @@ impl<'t> Builder<'t> {
         if self.level.is_cut() || !self.level.is_plain() { self.wrap() } else { Ok(()) }
     }
 
-    /// Refuses rows of rows to callers who are not trusted: each `$unwind` multiplies them.
+    /// Whether one more `$unwind` may come.
     pub fn check_unwinds(&self) -> Result<()> {
         let unwinds = self.done.iter().chain([&self.level]).filter(|level| level.unwind.is_some()).count();
-        if unwinds > 0 && self.rules.operators.is_some() {
-            return Err(Error::new(ErrorKind::LimitExceeded, "a public pipeline has one $unwind"));
+        if unwinds < self.rules.max_unwinds {
+            return Ok(());
         }
-        Ok(())
+        let message = format!("a pipeline has at most {} $unwind here", self.rules.max_unwinds);
+        Err(Error::new(ErrorKind::LimitExceeded, message))
     }
 
     /// Begins a level that reads the last one; outputs keep their places.
