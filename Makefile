@@ -10,11 +10,17 @@ SHELL := /bin/sh
 
 # Clippy, tests and extension share one profile, so that a dependency is compiled once; pyo3 must see one Python.
 CARGO_FLAGS := --profile ci --workspace --locked
+FUZZ_SECONDS ?= 120
+FUZZ_TARGET = $(shell rustc -vV | sed -n 's/^host: //p')
+# What `cargo fuzz` sets: coverage for libFuzzer, and AddressSanitizer. Both are unstable options of a stable compiler.
+FUZZ_FLAGS := -Zsanitizer=address -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing
 export PYO3_PYTHON := $(CURDIR)/$(BIN)/python
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test faults bench lint format clean toolchain packages extension extension-release
+.PHONY: help demo test faults fuzz bench lint format clean toolchain packages extension extension-release
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -31,6 +37,16 @@ test: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint  ## all tests, on private
 
 faults: packages $(VENV)/.stamp-test $(VENV)/.stamp-lint extension  ## the fault tests in full size
 	$(call timed,faults,$(BIN)/pytest tests/faults --faults=full --timeout=3600 $(PYTEST_ARGS))
+
+fuzz:  ## random bytes for the parsers of filters, pipelines and cursors, two minutes each; FUZZ_SECONDS=3600 for more
+	@cd rust/fuzz && RUSTC_BOOTSTRAP=1 RUSTFLAGS="$(FUZZ_FLAGS)" \
+		cargo build --release --bins --locked --target $(FUZZ_TARGET) --target-dir $(CURDIR)/target/fuzz
+	@for target in filter pipeline cursor; do \
+		mkdir -p target/fuzz/corpus/$$target target/fuzz/crashes; \
+		echo "==> fuzz: $$target"; \
+		target/fuzz/$(FUZZ_TARGET)/release/$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-artifact_prefix=target/fuzz/crashes/$$target- target/fuzz/corpus/$$target || exit $$?; \
+	done
 
 bench: packages $(VENV)/.stamp-test $(VENV)/.stamp-bench extension-release  ## benchmarks, on a release build; JOB=W1 for one
 	$(call timed,benches,$(BIN)/pytest benches --timeout=0 -s $(if $(JOB),-k $(JOB)) $(PYTEST_ARGS))

@@ -11,11 +11,12 @@ from tests.servers import PostgreSQL
 
 ROUNDS = 7
 QUERY = f"SELECT {', '.join(COLUMNS)} FROM item"
+ORDER = " ORDER BY id"  # as a list of DataFlow has it
 
 
-def through_adbc(items: Items) -> pa.Table:
+def through_adbc(items: Items, order: str = "") -> pa.Table:
     with items.adbc.cursor() as cursor:
-        cursor.execute(QUERY)
+        cursor.execute(QUERY + order)
         table = cursor.fetch_arrow_table()
     items.adbc.commit()
     return table
@@ -38,6 +39,10 @@ def test_read(benchmark: pytest.FixtureRequest, postgres: PostgreSQL, rows: pa.T
                 "dataflow": ours,
                 "stream": lambda: pa.RecordBatchReader.from_stream(items.table.stream()).read_all(),
                 "adbc": lambda: through_adbc(items),
+                "adbc ordered": lambda: through_adbc(items, ORDER),
+                "limit ordered": lambda: items.admin.execute(
+                    f"COPY ({QUERY}{ORDER}) TO '{os.devnull}' (FORMAT binary)"
+                ),
                 "limit": lambda: items.admin.execute(f"COPY ({QUERY}) TO '{os.devnull}' (FORMAT binary)"),
             },
             lambda: None,

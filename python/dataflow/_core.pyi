@@ -250,9 +250,8 @@ class Table:
         filter: _Filter | None,
         order_by: Sequence[str],
         limit: int | None,
-        offset: int,
-        fields: Sequence[str] | None,
         include_deleted: bool,
+        include: Sequence[tuple[Any, ...]],
         caller: _Caller,
     ) -> Operation[Batch]: ...
     def page(
@@ -266,6 +265,7 @@ class Table:
         distinct: bool,
         include_deleted: bool,
         total: str,
+        include: Sequence[tuple[Any, ...]],
         caller: _Caller,
     ) -> Operation[tuple[Batch, str | None, str | None, int | None]]:
         """The rows, the cursors for `after` and `before`, and the total; `place` is one of these names and a cursor."""
@@ -280,8 +280,14 @@ class Table:
     ) -> RowStream: ...
     def count(self, filter: _Filter | None, include_deleted: bool, caller: _Caller) -> Operation[int]: ...
     def aggregate(
-        self, pipeline: Sequence[Mapping[str, Any]], include_deleted: bool, caller: _Caller
-    ) -> Operation[Batch]: ...
+        self,
+        pipeline: Sequence[Mapping[str, Any]],
+        include_deleted: bool,
+        table_of: Callable[[str], Table],
+        caller: _Caller,
+    ) -> Operation[Batch]:
+        """`table_of` gives the table of a model that the pipeline looks into."""
+
     def public(
         self, fields: Sequence[tuple[str, Sequence[str] | None]], pipelines: bool, max_rows: int, timeout_s: float
     ) -> Table:
@@ -391,6 +397,7 @@ class Explainer:
         distinct: bool,
         include_deleted: bool,
         total: str,
+        include: Sequence[tuple[Any, ...]],
         explain: tuple[bool, bool],
         caller: _Caller,
     ) -> Operation[dict[str, Any]]:

@@ -80,6 +80,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
         "key": Case(1),
         "id": Case(1),
         "raise_on_not_found": Case(False, {"id": -9}),
+        "include": Case("others", {"id": 1}),
         "include_deleted": Case(True, {"id": 4}),
         "name": Case("a", {"id": 1}),
         "qty": Case(1, {"id": 1}),
@@ -125,6 +126,7 @@ CASES: Mapping[str, Mapping[str, Case]] = {
         "fields": Case(["name"]),
         "include_deleted": Case(True),
         "total": Case(True),
+        "include": Case("others"),
     },
     "Count": {
         **twice("filter", "conditions", case=Case({"id": 1})),

@@ -36,22 +36,43 @@ the same rows and the same answer; random pipelines are compared with a reading 
 - `$unwind` of a list gives a row for each item, in the order of the items; those without items are left out unless
   `preserveNullAndEmptyArrays` is True: then they have None for the item and for the `includeArrayIndex`, which is
   counted from 0. A field that is no list is refused.
+- `$lookup` finds rows of another model, live ones of the same tenant, by a field of the same type: null equals nothing,
+  where MongoDB takes it for another null. They are a list of dicts; a `$unwind` right behind it puts them beside the
+  row as columns, `author.name`, in the order of the row and then in that of its `pipeline`, which counts `$limit` and
+  `$skip` for each row by itself and has no `$group`. A list of rows is kept or left out, and asked nothing as it is.
 - `$bucket` needs its `default`, which is None or a value of the type of `groupBy`: no row is an error by its value.
 - `$sample` takes rows by chance; those that it takes come in the order of their keys.
 - `$project` names what is kept; nothing else is, and no `_id` that was not named.
+- `$replaceRoot` and `$replaceWith` take a dict of names and expressions, where 1 is the number; of a field alone only
+  one that is a row, and no other dict within: columns are typed.
+- `$setWindowFields` adds columns with `$sum $avg $min $max $count $first $last` of the rows of a window, `$rank
+  $denseRank $documentNumber` and `$shift`, and leaves the rows in the order that they have. Within `sortBy` null is the
+  smallest, and rows that it leaves alike come in the order of the model's key; `$rank` and `$denseRank` take these for
+  one. A window counts rows (`documents`, at most 1,000,000 away); without one it is the whole partition. `$sum` and
+  `$avg` of floats begin at "unbounded": what is left of a sum of floats depends on the database.
 - `$sum` of no number is 0, the other totals of nothing are None. A sum of ints is an int, of decimals a Decimal of 38
   digits; what does not fit is `OutOfRangeError`. `$avg` of ints is their exact sum as a float by their number; of
   decimals it has four places more, where 38 digits leave room, and is rounded half away from zero.
 - Sums, averages and standard deviations of floats depend on the order in which a database reads the rows: their last
   digits may differ. `$stdDevPop` and `$stdDevSamp` take ints and decimals as the nearest floats.
+- `$push` and `$addToSet` give lists of scalars without the values that are None: no list holds one, and MongoDB leaves
+  out fields that are not there. `$push` has them in the order of the `$sort` before, which it needs; `$addToSet` in
+  their own, ascending. They are not of float, which the databases write differently, lists and JSON, nor public.
 - `$min` and `$max` are not of bool, UUID, bytes, lists and JSON; no group is by a list or JSON.
 - In expressions null equals null and has no order, as in `$expr`. Functions of null are null, but `$substrCP` gives an
   empty text. What is divided by 0 is None, of `$mod` too, whose remainder has the sign of the number.
 - Numbers of different kinds: ints become decimals or floats; floats and decimals do not mix, and ints are not compared
   with floats. There is no quotient of decimals. A literal is read by the type of what it stands beside.
+- `$trim`, `$ltrim` and `$rtrim` take off the white space of MongoDB. `$trunc` goes towards zero; it leaves as many
+  places of a decimal as it is told, none of a float. `$size` of None is None.
 - Parts of moments and `$dateTrunc` are in UTC; naive datetimes, dates and times are taken as they are.
-- Not built: the stages `$lookup $facet $unionWith $replaceRoot`, the accumulators `$push
-  $addToSet`, paths into JSON in expressions, `$round $trim $toUpper $toLower`.
+- A name replaces what was called so, and what was inside it: `author.name` of `author`. `$replaceRoot` by a `$lookup`
+  that found nothing for a row gives a row of None. On MariaDB the rows of one list are at most `max_allowed_packet`.
+- Most stages behind a `$group`, an `$unwind` or a `$limit`, and each output of a `$setWindowFields`, are a query of
+  their own, of which a pipeline has 50 at most.
+- Not built: the stages `$facet $unionWith`, `let` of `$lookup`, `includeArrayIndex` of looked up rows, `range` of a
+  `$setWindowFields`, a `default` of `$shift`, `chars` of `$trim`, paths into JSON in expressions, `$round $toUpper
+  $toLower`.
 
 """
 
@@ -109,6 +130,27 @@ STAGES: Examples = {
     "$addFields": ([{"$addFields": {"no": "$qty"}}, {"$project": {"no": 1}}, {"$limit": 1}], [{"no": 3}]),
     "$set": ([{"$limit": 1}, {"$set": {"x": {"$literal": 1}}}, {"$project": {"x": 1}}], [{"x": 1}]),
     "$unset": ([{"$limit": 1}, {"$unset": ["qty", "price", "name", "made", "state", "tags", "id"]}], [{"no": 1}]),
+    "$replaceRoot": (
+        [{"$replaceRoot": {"newRoot": {"sku": "$name", "one": 1}}}, {"$limit": 2}],
+        [{"sku": "K\u00e4se", "one": 1}, {"sku": "a", "one": 1}],
+    ),
+    "$replaceWith": ([{"$replaceWith": {"x": {"$add": ["$qty", "$no"]}}}, {"$match": {"x": 4}}], [{"x": 4}]),
+    "$setWindowFields": (
+        [
+            {
+                "$setWindowFields": {
+                    "partitionBy": "$state",
+                    "sortBy": {"qty": -1},
+                    "output": {
+                        "rank": {"$rank": {}},
+                        "sum": {"$sum": "$qty", "window": {"documents": ["unbounded", "current"]}},
+                    },
+                }
+            },
+            {"$project": {"rank": 1, "sum": 1}},
+        ],
+        [{"rank": 1, "sum": 3}, {"rank": 1, "sum": 4}, {"rank": 2, "sum": -1}, {"rank": 2, "sum": 3}],
+    ),
     "$bucket": (
         [{"$bucket": {"groupBy": "$qty", "boundaries": [-5, 3, 4], "default": None, "output": {"n": {"$sum": "$no"}}}}],
         [{"_id": None, "n": 6}, {"_id": -5, "n": 3}, {"_id": 3, "n": 1}],
@@ -120,6 +162,14 @@ STAGES: Examples = {
     "$unwind": (
         [{"$unwind": {"path": "$tags", "includeArrayIndex": "at"}}, {"$project": {"no": 1, "tags": 1, "at": 1}}],
         [{"no": 1, "tags": "b", "at": 0}, {"no": 1, "tags": "a", "at": 1}, {"no": 3, "tags": "b", "at": 0}],
+    ),
+    "$lookup": (
+        [
+            {"$lookup": {"from": "Sale", "localField": "qty", "foreignField": "no", "as": "of"}},
+            {"$unwind": "$of"},
+            {"$project": {"no": 1, "of.no": 1}},
+        ],
+        [{"no": 1, "of.no": 3}, {"no": 2, "of.no": 4}],
     ),
     "$sortByCount": (
         [{"$match": {"qty": {"$ne": None}}}, {"$sortByCount": "$state"}],
@@ -140,6 +190,8 @@ TOTALS: Examples = {
     "$stdDevPop": (group({"$stdDevPop": "$qty"}), [{"x": 0.0}, {"x": 4.5}]),
     "$stdDevSamp": (group({"$stdDevSamp": "$qty"}), [{"x": None}, {"x": 40.5**0.5}]),
     "$count": (group({"$count": {}}), [{"x": 2}, {"x": 2}]),
+    "$push": (group({"$push": "$qty"}, {"$sort": {"price": -1}}), [{"x": [3]}, {"x": [-5, 4]}]),
+    "$addToSet": (group({"$addToSet": "$state"}), [{"x": [State.OPEN]}, {"x": [State.PAID]}]),
     "$first": (group({"$first": "$no"}, {"$sort": {"qty": 1}}), [{"x": 4}, {"x": 3}]),
     "$last": (group({"$last": "$qty"}, {"$sort": {"no": 1}}), [{"x": None}, {"x": -5}]),
 }
@@ -154,6 +206,14 @@ OPERATORS: dict[str, tuple[Any, list[Any]]] = {
     "$abs": ({"$abs": "$price"}, [Decimal("1.10"), Decimal("2.25"), Decimal("0.01"), None]),
     "$ceil": ({"$ceil": "$price"}, [Decimal(2), Decimal(-2), Decimal(1), None]),
     "$floor": ({"$floor": "$price"}, [Decimal(1), Decimal(-3), Decimal(0), None]),
+    "$trunc": (
+        {"$trunc": ["$price", 1]},
+        [Decimal("1.1"), Decimal("-2.2"), Decimal("0.0"), None],
+    ),
+    "$size": ({"$size": "$tags"}, [2, None, 1, 0]),
+    "$trim": ({"$trim": {"input": {"$concat": ["\t\u00a0", "$name", " \u2003"]}}}, ["K\u00e4se", "a", "", None]),
+    "$ltrim": ({"$ltrim": {"input": {"$concat": [" ", "$name", " "]}}}, ["K\u00e4se ", "a ", "", None]),
+    "$rtrim": ({"$rtrim": {"input": {"$concat": [" ", "$name", " "]}}}, [" K\u00e4se", " a", "", None]),
     "$concat": ({"$concat": ["$state", ":", "$name"]}, ["open:K\u00e4se", "paid:a", "paid:", None]),
     "$substrCP": ({"$substrCP": ["$name", 1, 2]}, ["\u00e4s", "", "", ""]),
     "$strLenCP": ({"$strLenCP": "$name"}, [4, 1, 0, None]),
@@ -200,7 +260,16 @@ def sales(db: DataFlow) -> Any:
 @pytest.mark.parametrize("name", [*STAGES, *(f"{name} of a group" for name in TOTALS)])
 def test_each_stage_and_total_gives_its_rows(sales: Any, name: str) -> None:
     pipeline, expected = TOTALS[name.removesuffix(" of a group")] if " of" in name else STAGES[name]
-    assert list(sales.aggregate(pipeline)) == expected
+    assert list(sales.aggregate(called(sales._model.name, pipeline))) == expected
+
+
+def called(model: str, part: Any) -> Any:
+    """With the model's own name for `Sale`."""
+    if isinstance(part, list):
+        return [called(model, item) for item in part]
+    if isinstance(part, dict):
+        return {name: model if name == "from" else called(model, item) for name, item in part.items()}
+    return part
 
 
 @pytest.mark.parametrize("name", OPERATORS)

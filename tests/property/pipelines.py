@@ -41,8 +41,9 @@ class Maker:
         self.pipeline: list[Stage] = []
         for _ in range(random.randrange(1, 7)):
             name = random.choice(["match", "match", "group", "group", "sort", "limit", "skip", "project", "set"])
-            name = random.choice(["unset", "count", "sortByCount"]) if random.random() < 0.12 else name
+            name = random.choice(["unset", "count", "sortByCount", "replaceWith"]) if random.random() < 0.12 else name
             name = "bucket" if random.random() < 0.05 else name
+            name = "setWindowFields" if random.random() < 0.1 else name
             name = "unwind" if self.lists() and random.random() < 0.3 else name
             self.used.add(f"${name}")
             self.pipeline.append({f"${name}": getattr(self, name)()})
@@ -119,6 +120,55 @@ class Maker:
             spec["preserveNullAndEmptyArrays"] = self.random.random() < 0.8
         return spec
 
+    def setWindowFields(self) -> dict[str, Any]:
+        spec: dict[str, Any] = {}
+        if self.random.random() < 0.7:
+            spec["partitionBy"] = self.key()[0]
+        if self.random.random() < 0.8:
+            spec["sortBy"] = {name: self.random.choice([1, -1]) for name in self.some(self.known(), 1, 3)}
+        output, kinds = {}, dict(self.kinds)
+        for name in {self.random.choice([self.fresh(), *self.some(self.known(), 1, 2)]) for _ in range(2)}:
+            output[name], kinds[name] = self.windowed(name, "sortBy" in spec)
+        self.kinds = kinds
+        return {**spec, "output": output}
+
+    def windowed(self, name: str, has_order: bool) -> tuple[dict[str, Any], Kind]:
+        places = ["$rank", "$denseRank", "$documentNumber", "$shift", "$first", "$last"]
+        operator = self.random.choice(["$count", "$sum", "$avg", "$min", "$max", *(places if has_order else [])])
+        frame: dict[str, Any] = {}
+        if has_order and operator not in places[:4] and self.random.random() < 0.7:
+            bounds = sorted([self.random.randrange(-3, 4), self.random.randrange(-3, 4)])
+            first = self.random.choice(["unbounded", bounds[0], min(bounds[0], 0)])
+            frame = {"window": {"documents": [first, self.random.choice(["unbounded", max(bounds[1], 0), bounds[1]])]}}
+        self.used.add(operator)
+        if operator in ("$rank", "$denseRank", "$documentNumber", "$count"):
+            return {operator: {}, **frame}, INT
+        excluded = UNCOMPARED if operator in ("$min", "$max") else ()
+        names = [one for one in self.known() if self.kinds[one].form not in excluded]
+        if operator in ("$sum", "$avg") and name not in self.places:
+            moves = frame and frame["window"]["documents"][0] != "unbounded"
+            names = self.known("int", "decimal", *([] if moves else ["float"]))
+        elif operator in ("$sum", "$avg") or not names:
+            return {"$count": {}, **frame}, INT
+        if not names:
+            return {"$count": {}, **frame}, INT
+        of = self.random.choice(names)
+        kind = self.kinds[of]
+        if operator == "$shift":
+            return {operator: {"output": f"${of}", "by": self.random.randrange(-2, 3)}}, kind
+        if operator == "$sum" and kind.form != "decimal":
+            return {operator: f"${of}", **frame}, self.noted(name, -1 if kind == INT else -2, kind)
+        if operator == "$sum":
+            kind = Kind("decimal", 38 - kind.places, kind.places)
+            return {operator: f"${of}", **frame}, self.noted(name, kind.places, kind)
+        if operator == "$avg" and kind.form != "decimal":
+            return {operator: f"${of}", **frame}, self.noted(name, -2, QUOTIENT)
+        if operator == "$avg":
+            room = 38 - min(38, kind.whole + kind.places)
+            more = min(kind.places + 4, kind.places + room)
+            return {operator: f"${of}", **frame}, self.noted(name, more, Kind("decimal", 38 - more, more))
+        return {operator: f"${of}", **frame}, kind
+
     def bucket(self) -> Any:
         fit = [name for name in self.known(*BUCKETED) if KINDS.get(name) == self.kinds[name] and VALUES[name]]
         if not fit:
@@ -158,6 +208,13 @@ class Maker:
         self.kinds = kinds
         return fields
 
+    def replaceWith(self) -> dict[str, Any]:
+        fields: dict[str, Any] = {self.fresh(): self.any(0) for _ in range(self.random.randrange(1, 3))}
+        for name in self.some(self.known(), 1, 4):
+            fields[self.random.choice([name, self.fresh()])] = (f"${name}", self.kinds[name])
+        self.kinds = {name: kind for name, (_, kind) in fields.items()}
+        return {name: spec for name, (spec, _) in fields.items()}
+
     def set(self) -> dict[str, Any]:
         fields, kinds = {}, dict(self.kinds)
         for name in {self.random.choice([self.fresh(), *self.some(self.known(), 1, 2)]) for _ in range(2)}:
@@ -187,7 +244,7 @@ class Maker:
         for _ in range(self.random.randrange(1, 4)):
             name = self.fresh()
             spec[name], kinds[name] = self.total(name)
-        if set(kinds.values()) == {DEVIATION}:
+        if set(kinds.values()) <= {DEVIATION, LIST}:
             name = self.fresh()
             spec[name], kinds[name] = {"$count": {}}, INT
         self.kinds, self.sorted = kinds, False
@@ -202,12 +259,18 @@ class Maker:
             "$stdDevSamp",
             "$min",
             "$max",
-            *(["$first", "$last"] * 2 if self.sorted else []),
+            "$addToSet",
+            *(["$first", "$last", "$push"] * 2 if self.sorted else []),
         ]
         operator = self.random.choice(operators)
         self.used.add(operator)
         if operator == "$count":
             return {"$count": {}}, INT
+        if operator in ("$push", "$addToSet"):
+            # No list is made of floats, and what does not fit is forgotten by none.
+            listed = [name for name in self.known() if name in VALUES and self.kinds[name] == KINDS[name]]
+            listed = [name for name in listed if self.kinds[name] not in (FLOAT, Kind("vast"))]
+            return {operator: f"${self.random.choice(listed)}" if listed else {"$add": [1, 2]}}, LIST
         if operator.startswith("$stdDev"):
             floats = [f"${one}" for one in self.known("int", "float")]
             return {operator: self.random.choice([*floats, {"$add": [1, 2]}])}, DEVIATION
@@ -263,6 +326,7 @@ class Maker:
                 "$abs",
                 "$ceil",
                 "$floor",
+                "$trunc",
                 "$strLenCP",
                 "part",
                 "$ifNull",
@@ -285,6 +349,9 @@ class Maker:
         if one is None or other is None:
             return self.called("$add", 1, 2), INT
         (a, kind_a), (b, kind_b) = one, other
+        if operator == "$trunc":
+            whole = kind_a._replace(whole=max(kind_a.whole, 1), places=0)
+            return self.called(operator, a), whole if kind_a.places else kind_a
         if operator in ("$abs", "$ceil", "$floor"):
             whole = Kind("decimal", kind_a.whole + 1) if kind_a.form == "decimal" and operator != "$abs" else kind_a
             return self.called(operator, a), whole

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from math import isclose, isfinite, isinf, isnan
 from statistics import pstdev, stdev
 from typing import Any, NamedTuple
@@ -207,6 +207,49 @@ class Pipelines:
                 found.append(Kept(left if place is None else Row(left | {place: at}), (*identity, at)))
         return found
 
+    def setWindowFields(self, kept: list[Kept], spec: dict[str, Any]) -> list[Kept]:
+        order, parts = spec.get("sortBy", {}), dict[Any, list[Kept]]()
+        for one in kept:
+            # Nothing of it is calculated where nobody asks for the columns.
+            key = self.forced(lambda one=one: self.value(spec.get("partitionBy"), one.row), always=True)
+            parts.setdefault(key, []).append(one)
+        found = {}
+        for part in parts.values():
+            part = self.forced(lambda part=part: self.arranged(part, list(order.items())), always=True)
+            for at, one in enumerate(part):
+                added = {
+                    name: self.later(
+                        lambda name=name, output=output, part=part, at=at: self.windowed(
+                            name, output, part, at, list(order)
+                        )
+                    )
+                    for name, output in spec["output"].items()
+                }
+                found[one.identity] = Row(self.left(one.row, one.row) | added)
+        return [one._replace(row=found[one.identity]) for one in kept]
+
+    def windowed(self, name: str, output: dict[str, Any], part: list[Kept], at: int, order: list[str]) -> Any:
+        [(operator, operand)] = [(key, value) for key, value in output.items() if key != "window"]
+        low, high = output.get("window", {"documents": ["unbounded", "unbounded"]})["documents"]
+        low, high = (0 if bound == "current" else bound for bound in (low, high))
+        start = 0 if low == "unbounded" else max(at + low, 0)
+        end = len(part) if high == "unbounded" else max(at + high + 1, 0)
+        rows = [one.row for one in part[start:end]]
+        ranks = [[smallest_null(one.row[field]) for field in order] for one in part[: at + 1]]
+        match operator:
+            case "$documentNumber":
+                return at + 1
+            case "$rank":
+                return 1 + ranks.index(ranks[-1])
+            case "$denseRank":
+                return len({tuple(rank) for rank in ranks})
+            case "$shift":
+                place = at + operand["by"]
+                return self.value(operand["output"], part[place].row) if 0 <= place < len(part) else None
+            case "$first" | "$last" if not rows:
+                return None
+        return self.total(name, {operator: operand}, rows)
+
     def bucket(self, kept: list[Kept], spec: dict[str, Any]) -> list[Kept]:
         *below, last = [ordered(value) for value in spec["boundaries"]]
         found = []
@@ -231,6 +274,9 @@ class Pipelines:
             return self.unset(kept, list(fields))
         return [one._replace(row=self.computed(fields, one.row)) for one in kept]
 
+    def replaceWith(self, kept: list[Kept], fields: dict[str, Any]) -> list[Kept]:
+        return [one._replace(row=self.computed(fields, one.row)) for one in kept]
+
     def computed(self, fields: dict[str, Any], row: Row) -> Row:
         def value(name: str, spec: Any) -> Any:
             return row.raw(name) if spec == 1 else self.later(lambda: self.value(spec, row))
@@ -241,7 +287,7 @@ class Pipelines:
         id, totals = spec["_id"], {name: total for name, total in spec.items() if name != "_id"}
         named = isinstance(id, dict) and not next(iter(id)).startswith("$")
         keys = {} if id is None else id if named else {"_id": id}
-        if self.calculates_all or any("$first" in total or "$last" in total for total in totals.values()):
+        if self.calculates_all or any({"$first", "$last", "$push"} & total.keys() for total in totals.values()):
             self.forced(lambda: self.check_order(kept), always=True)
         self.unordered = None
         groups: dict[tuple[Any, ...], list[Row]] = {}
@@ -265,6 +311,8 @@ class Pipelines:
         [(operator, operand)] = spec.items()
         if operator == "$count":
             return len(rows)
+        if operator == "$push":
+            return [value for row in rows if (value := self.value(operand, row)) is not None]
         if operator in ("$first", "$last") and not self.calculates_all:
             return self.value(operand, rows[0 if operator == "$first" else -1])
         all_values = [self.value(operand, row) for row in rows]
@@ -278,6 +326,8 @@ class Pipelines:
                 return self.average(name, values, len(all_values))
             case "$stdDevPop" | "$stdDevSamp":
                 return deviation([float(value) for value in values], operator == "$stdDevSamp")
+            case "$addToSet":
+                return sorted(dict.fromkeys(values), key=ordered)
             case "$min":
                 return min(values, key=ordered, default=None)
             case "$max":
@@ -448,6 +498,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "$abs": lambda value: EXACT.abs(value) if isinstance(value, Decimal) else abs(value),
     "$ceil": whole(ROUND_CEILING),
     "$floor": whole(ROUND_FLOOR),
+    "$trunc": whole(ROUND_DOWN),
     "$concat": lambda *texts: "".join(texts),
     "$strLenCP": len,
 } | {name: (lambda value, part=part: getattr(in_utc(value), part)) for name, part in PARTS.items()}

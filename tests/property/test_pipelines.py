@@ -17,9 +17,36 @@ from tests.property.pipelines_rows import Mixed, rows
 
 ROWS, PIPELINES = 40, 100
 EVERY = {"$match", "$group", "$sort", "$limit", "$skip", "$project", "$set", "$unset", "$count", "$sortByCount"}
-EVERY |= {"$unwind", "$bucket", "$stdDevPop", "$stdDevSamp"}
-EVERY |= {"$sum", "$avg", "$min", "$max", "$first", "$last", "$add", "$subtract", "$multiply", "$divide", "$mod"}
-EVERY |= {"$abs", "$ceil", "$floor", "$concat", "$substrCP", "$strLenCP", "$cond", "$switch", "$ifNull", "$in"}
+EVERY |= {"$unwind", "$bucket", "$replaceWith", "$setWindowFields", "$stdDevPop", "$stdDevSamp"}
+EVERY |= {
+    "$sum",
+    "$avg",
+    "$min",
+    "$max",
+    "$first",
+    "$last",
+    "$push",
+    "$addToSet",
+    "$add",
+    "$subtract",
+    "$multiply",
+    "$divide",
+    "$mod",
+}
+EVERY |= {"$rank", "$denseRank", "$documentNumber", "$shift"}
+EVERY |= {
+    "$abs",
+    "$ceil",
+    "$floor",
+    "$trunc",
+    "$concat",
+    "$substrCP",
+    "$strLenCP",
+    "$cond",
+    "$switch",
+    "$ifNull",
+    "$in",
+}
 EVERY |= {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$and", "$or", "$not", "$dateTrunc", "$year", "$second"}
 
 

@@ -123,7 +123,9 @@ class Ref:
         if not (isinstance(self.model, type) or (isinstance(self.model, str) and self.model.isidentifier())):
             raise InvalidModelError("Ref takes a model as its class or name", hint='write `Ref("Customer")`')
         _check_choice("on_delete of a Ref", self.on_delete, get_args(OnDelete))
-        if self.related is not None and not (isinstance(self.related, str) and self.related.isidentifier()):
+        if self.related is not None and not (
+            isinstance(self.related, str) and self.related.isidentifier() and not self.related.startswith("__")
+        ):
             raise InvalidModelError("related of a Ref is a name, as of an attribute", hint='write `related="orders"`')
 
     @property

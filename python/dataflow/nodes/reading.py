@@ -9,6 +9,7 @@ from dataflow.errors import NotFoundError
 from dataflow.model.markers import UNSET
 from dataflow.nodes.model_node import ModelNode, Steps
 from dataflow.nodes.row import the_key
+from dataflow.query.include import Include
 from dataflow.query.reading import Page
 from dataflow.query.result import Records
 
@@ -28,10 +29,16 @@ class ReadNode(ModelNode):
     flat = True
 
     def steps(
-        self, /, key: Any = UNSET, raise_on_not_found: bool = True, include_deleted: bool = False, **fields: Any
+        self,
+        /,
+        key: Any = UNSET,
+        raise_on_not_found: bool = True,
+        include: Any = None,
+        include_deleted: bool = False,
+        **fields: Any,
     ) -> Steps:
         wanted = the_key(self, key, fields, "read")
-        rows = yield self.table._select_one(wanted, include_deleted)
+        rows = yield self.table._select_one(wanted, include, include_deleted)
         if len(rows) == 0 and raise_on_not_found:
             hint = "raise_on_not_found=False gives {'found': False} instead"
             raise NotFoundError(f"no {self.model_name} has this key", path="key", hint=hint)
@@ -70,9 +77,10 @@ class ListNode(ModelNode):
         distinct: bool = False,
         include_deleted: bool = False,
         total: bool | str = False,
+        include: Include | None = None,
     ) -> Steps:
         wanted: Any = ("exact" if total else "none") if isinstance(total, bool) else total
-        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, wanted)
+        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, wanted, include)
         batch, next, previous, counted = yield self.table._page(page)
         records = Records(batch, self.table._model.name)
         found = {"records": records, "count": len(records), "next": next, "previous": previous}

@@ -30,8 +30,18 @@ class Aggregating(Handle[_T]):
             ])
 
         The stages are `$match`, `$group`, `$sort`, `$limit`, `$skip`, `$count`, `$project`, `$addFields` or `$set`,
-        `$unset`, `$unwind`, `$bucket`, `$sample` and `$sortByCount`, with the meaning they have in MongoDB. Each is
-        checked against the columns that the one before leaves.
+        `$unset`, `$replaceRoot` or `$replaceWith`, `$unwind`, `$lookup`, `$bucket`, `$sample`, `$sortByCount` and
+        `$setWindowFields`, with the meaning they have in MongoDB. Each is checked against the columns that the one
+        before leaves.
+
+        `$lookup` gives each row those of another model whose `foreignField` equals its `localField`, as a list of
+        dicts; with `{"$unwind": "$author"}` right behind it they are columns beside the row, `author.name`:
+
+            books.aggregate([
+                {"$lookup": {"from": "Author", "localField": "author_id", "foreignField": "id", "as": "author"}},
+                {"$unwind": "$author"},
+                {"$group": {"_id": "$author.name", "pages": {"$sum": "$pages"}}},
+            ])
 
         The keys of a `$group` are columns: `"_id": "$state"` gives a column `_id`, `"_id": {"state": "$state"}` a
         column `state`, and `"_id": None`, one group of all rows, none. Rows come in the order of the last `$sort`; rows
@@ -52,6 +62,7 @@ class Aggregating(Handle[_T]):
             InvalidPipelineError: A stage is not well formed.
             UnknownOperatorError: There is no such stage, accumulator or operator.
             UnknownFieldError: The row of the stages before has no such field.
+            UnknownModelError: `$lookup` names a model that this DataFlow does not have.
             OutOfRangeError: A number does not fit its type.
         """
         return self._records(run(self._aggregate(pipeline, include_deleted)))
@@ -61,7 +72,11 @@ class Aggregating(Handle[_T]):
         return self._records(await arun(self._aggregate(pipeline, include_deleted)))
 
     def _aggregate(self, pipeline: Pipeline, include_deleted: bool) -> _core.Operation[_core.Batch]:
-        return self._core.aggregate(pipeline, read_flag(include_deleted, "include_deleted"), self._here())
+        deleted = read_flag(include_deleted, "include_deleted")
+        return self._core.aggregate(pipeline, deleted, self._table_of, self._here())
+
+    def _table_of(self, model: str) -> _core.Table:
+        return self._registered.models.find(model).table
 
     def _records(self, batch: _core.Batch) -> Records:
         return Records(batch, self._model.name)

@@ -9,6 +9,7 @@ from dataflow.errors import InvalidOptionError
 from dataflow.query.bridge import arun, run
 from dataflow.query.explanation import Explanation, read_explanation
 from dataflow.query.handle import Filter, Pipeline, read_flag
+from dataflow.query.include import Include
 from dataflow.query.reading import Page, Reading, Total
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Explaining(Reading[_T]):
         distinct: bool = False,
         include_deleted: bool = False,
         total: Total = "none",
+        include: Include | None = None,
         operation: Operation = "list",
         pipeline: Pipeline | None = None,
         analyze: bool = False,
@@ -59,6 +61,7 @@ class Explaining(Reading[_T]):
             distinct: As of `list`.
             include_deleted: As of `list`.
             total: As of `list`.
+            include: As of `list`.
             operation: `list` or `count`.
             pipeline: The stages of `aggregate`, with no other argument but `include_deleted`.
             analyze: Whether the read is done and its rows are counted; nothing is written. MySQL cannot; MariaDB and
@@ -69,7 +72,7 @@ class Explaining(Reading[_T]):
             InvalidOptionError: Arguments that do not go together.
             QueryError: As of `list` and `aggregate`.
         """
-        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total)
+        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total, include)
         step, name = self._explain(page, operation, pipeline, analyze, values)
         return read_explanation(self._model.name, name, run(step), values=values)
 
@@ -86,13 +89,14 @@ class Explaining(Reading[_T]):
         distinct: bool = False,
         include_deleted: bool = False,
         total: Total = "none",
+        include: Include | None = None,
         operation: Operation = "list",
         pipeline: Pipeline | None = None,
         analyze: bool = False,
         values: bool = False,
     ) -> Explanation:
         """`explain`, awaited."""
-        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total)
+        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total, include)
         step, name = self._explain(page, operation, pipeline, analyze, values)
         return read_explanation(self._model.name, name, await arun(step), values=values)
 

@@ -113,13 +113,13 @@ def read_flag(value: object, name: str) -> bool:
     return value
 
 
-def read_order(order_by: object) -> list[str]:
+def read_order(order_by: object, path: str = "order_by") -> list[str]:
     """The names of `order_by`: one of them, or a list."""
     if order_by is None:
         return []
     names = [order_by] if isinstance(order_by, str) else order_by
     if not isinstance(names, list | tuple) or not all(is_name(name) for name in names):
-        raise InvalidFilterError("order_by is the name of a field or a list of names", path="order_by")
+        raise InvalidFilterError("order_by is the name of a field or a list of names", path=path)
     return list(names)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
 from dataflow.errors import InvalidFilterError, InvalidOptionError
 from dataflow.model.registry import Registered
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dataflow import _core
     from dataflow.query.context import Scope
     from dataflow.query.handle import Clock, Filter
+    from dataflow.query.include import Include
 
 __all__ = ["Operators", "PublicTable", "open_public"]
 
@@ -42,6 +43,11 @@ class PublicTable(Reading[_T], Aggregating[_T]):
         if not self._core.shows_key:
             raise InvalidFilterError("no rows are read by their key here", path="key")
         return super()._key_filter(key)
+
+    def _included(self, include: Include | None) -> Sequence[tuple[Any, ...]]:
+        if include is None:
+            return []
+        raise InvalidOptionError("no rows of other models are public", path="include")
 
     def _only(self, batch: _core.Batch | None) -> _T:
         return self._one(batch).instances(self._row_class(None))[0]

@@ -139,7 +139,7 @@ class Quarantine:
 
     def _read(self) -> Steps[_core.Batch]:
         order = ["scope", "tenant", "operation", "row"]
-        return (yield self._core.read(self._filter(), order, None, 0, None, False, self._here()))  # type: ignore[no-any-return]
+        return (yield self._core.read(self._filter(), order, None, False, [], self._here()))  # type: ignore[no-any-return]
 
     def _delete(self) -> Steps[int]:
         written = yield self._core.delete_matching(self._filter(), None, True, False, False, None, self._here())

@@ -9,6 +9,7 @@ from dataflow._spelling import suggest
 from dataflow.errors import InvalidCursorError, InvalidFilterError
 from dataflow.query.bridge import arun, run
 from dataflow.query.handle import Filter, Handle, is_name, read_flag, read_order
+from dataflow.query.include import Include, read_include
 from dataflow.query.partial import partial_class
 from dataflow.query.result import Rows
 from dataflow.query.stream import AsyncRowStream, RowStream
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         bool,
         bool,
         str,
+        Sequence[tuple[Any, ...]],
     ]
 
 __all__ = ["Page", "Reading", "Total"]
@@ -47,22 +49,28 @@ class Page(NamedTuple):
     distinct: bool = False
     include_deleted: bool = False
     total: Total = "none"
+    include: Include | None = None
 
 
 class Reading(Handle[_T]):
     """Nothing here changes a row."""
 
-    def read(self, key: Any, *, include_deleted: bool = False) -> _T:
+    def read(self, key: Any, *, include: Include | None = None, include_deleted: bool = False) -> _T:
         """The row with this key; a tuple for a key of several fields.
+
+        Args:
+            key: The row's key.
+            include: Rows of related models that come with it, as in `list`.
+            include_deleted: Whether it may be soft-deleted.
 
         Raises:
             NotFoundError: There is none.
         """
-        return self._only(run(self._select_one(key, include_deleted)))
+        return self._only(run(self._select_one(key, include, include_deleted)))
 
-    async def aread(self, key: Any, *, include_deleted: bool = False) -> _T:
+    async def aread(self, key: Any, *, include: Include | None = None, include_deleted: bool = False) -> _T:
         """`read`, awaited."""
-        return self._only(await arun(self._select_one(key, include_deleted)))
+        return self._only(await arun(self._select_one(key, include, include_deleted)))
 
     def list(
         self,
@@ -77,6 +85,7 @@ class Reading(Handle[_T]):
         distinct: bool = False,
         include_deleted: bool = False,
         total: Total = "none",
+        include: Include | None = None,
     ) -> Rows[_T]:
         """The rows that match a filter, by pages: `rows.next` goes in as `after=`, `rows.previous` as `before=`.
 
@@ -103,13 +112,18 @@ class Reading(Handle[_T]):
                 moment; `estimate` asks PostgreSQL and MariaDB for the guess of their planner, which costs nothing and
                 may be far off (SQLite has none, and rows that are distinct have none: they are counted); a page that
                 is all there is tells the number itself. `none` does not ask.
+            include: Relations whose rows come along, in the same statement: `"author"`, `["author", "reviews"]`, or
+                `{"reviews": {"filter": {"stars": {"$gt": 3}}, "order_by": "-stars", "limit": 5, "fields": ["stars"],
+                "include": "reader"}}`, at most 4 levels deep. They are attributes of the instances: one instance or
+                None where this model refers to the other, else a list: of all of them without a `limit`. Only live
+                rows of the same tenant come. Instances of a class with slots have no place for them; `.records()` does.
 
         Raises:
             QueryError: Filter, order, limit or offset are not well formed.
             InvalidCursorError: The cursor is of another list, was changed, or was sealed with another key.
-            UnknownFieldError: The model has no such field.
+            UnknownFieldError: The model has no such field or relation.
         """
-        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total)
+        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total, include)
         return self._rows(run(self._page(page)), fields)
 
     async def alist(
@@ -125,9 +139,10 @@ class Reading(Handle[_T]):
         distinct: bool = False,
         include_deleted: bool = False,
         total: Total = "none",
+        include: Include | None = None,
     ) -> Rows[_T]:
         """`list`, awaited."""
-        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total)
+        page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total, include)
         return self._rows(await arun(self._page(page)), fields)
 
     def stream(
@@ -184,9 +199,12 @@ class Reading(Handle[_T]):
         """`count`, awaited."""
         return await arun(self._count(filter, include_deleted))
 
-    def _select_one(self, key: object, include_deleted: bool) -> _core.Operation[_core.Batch]:
-        deleted = read_flag(include_deleted, "include_deleted")
-        return self._core.read(self._key_filter(key), [], 1, 0, None, deleted, self._here())
+    def _select_one(self, key: object, include: Include | None, include_deleted: bool) -> _core.Operation[_core.Batch]:
+        deleted, included = read_flag(include_deleted, "include_deleted"), self._included(include)
+        return self._core.read(self._key_filter(key), [], 1, deleted, included, self._here())
+
+    def _included(self, include: Include | None) -> Sequence[tuple[Any, ...]]:
+        return read_include(self._registered, include)
 
     def _page(self, page: Page) -> _core.Operation[tuple[_core.Batch, str | None, str | None, int | None]]:
         return self._core.page(*self._asked(page), self._here())
@@ -198,7 +216,8 @@ class Reading(Handle[_T]):
         names, order = _read_fields(page.fields), read_order(page.order_by)
         distinct, deleted = read_flag(page.distinct, "distinct"), read_flag(page.include_deleted, "include_deleted")
         place, total, offset = _read_place(page.after, page.before), _read_total(page.total), page.offset or 0
-        return page.filter, order, page.limit, offset, place, names, distinct, deleted, total
+        include = self._included(page.include)
+        return page.filter, order, page.limit, offset, place, names, distinct, deleted, total, include
 
     def _stream(
         self,

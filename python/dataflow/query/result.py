@@ -103,13 +103,15 @@ class Rows(Sequence[_T], Generic[_T]):
         module: Any = import_module("pandas")
         table: Any = self.to_arrow()
         mapping = {"int64": module.Int64Dtype(), "bool": module.BooleanDtype()}
-        # pyarrow has no way from lists of UUIDs to pandas.
-        lists = [field.name for field in table.schema if str(field.type).endswith("extension<arrow.uuid> not null>")]
-        plain = table.drop_columns(lists)
+        # pyarrow has no way from lists of UUIDs to pandas, and makes floats of ints beside a null inside of rows.
+        kinds = {field.name: str(field.type) for field in table.schema}
+        rows, uuids = ("struct<", "list<item: struct<"), "extension<arrow.uuid> not null>"
+        objects = [name for name, kind in kinds.items() if kind.startswith(rows) or kind.endswith(uuids)]
+        plain = table.drop_columns(objects)
         frame: pandas.DataFrame = plain.to_pandas(types_mapper=lambda kind: mapping.get(str(kind)))
         required = {field.name: str(field.type) for field in plain.schema if not field.nullable}
         frame = frame.astype({name: kind for name, kind in required.items() if kind in mapping})
-        for name in lists:
+        for name in objects:
             values = module.Series(table[name].to_pylist(), dtype=object)
             frame.insert(table.column_names.index(name), name, values)
         return frame

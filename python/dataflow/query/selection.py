@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from dataflow.errors import InvalidFilterError, MultipleRowsError, NotFoundError
 from dataflow.query.expression import plain
 from dataflow.query.handle import Filter
+from dataflow.query.include import Include, merge_includes
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -24,7 +25,7 @@ __all__ = ["Query"]
 _T = TypeVar("_T")
 _STREAMED = frozenset({"order_by", "fields", "include_deleted"})
 # Options that say what holds without them.
-_NOTHING = (("limit", None), ("offset", 0))
+_NOTHING = (("limit", None), ("offset", 0), ("include", None))
 
 
 class Query(Generic[_T]):
@@ -63,6 +64,10 @@ class Query(Generic[_T]):
     def fields(self, *fields: str) -> Self:
         """The fields to read; the others raise `FieldNotLoadedError` when they are looked at."""
         return self._with(fields=fields)
+
+    def include(self, *include: Include) -> Self:
+        """Rows of related models come along too, as of the table's `list`: names, or dicts that say which rows."""
+        return self._with(include=merge_includes(self._options.get("include"), *include))
 
     def distinct(self) -> Self:
         """Rows that are equal in all of `fields` come once."""
@@ -201,12 +206,14 @@ class Query(Generic[_T]):
         return {name: value for name, value in self._options.items() if name in known}
 
     def _counted(self) -> dict[str, Any]:
-        given = self._only(_STREAMED, "count")
+        given = self._only(_STREAMED | {"include"}, "count")
         return {name: value for name, value in given.items() if name == "include_deleted"}
 
     def _keys(self) -> Self:
         """No more of a row than that it is there."""
-        keys = type(self)(self._table, self._filters, {"fields": self._table._model.key, **self._options})
+        keys = type(self)(
+            self._table, self._filters, {"fields": self._table._model.key, **self._options, "include": None}
+        )
         return keys._at_most(1)
 
     def _at_most(self, rows: int) -> Self:

@@ -5,6 +5,7 @@ mod condition;
 mod direct;
 mod form;
 mod function;
+mod include;
 mod mysql;
 mod pipeline;
 mod postgres;
@@ -22,6 +23,8 @@ mod tests_condition;
 #[cfg(test)]
 mod tests_direct;
 #[cfg(test)]
+mod tests_lookup;
+#[cfg(test)]
 mod tests_operators;
 #[cfg(test)]
 mod tests_pipeline;
@@ -38,24 +41,25 @@ mod write;
 pub use condition::condition_text;
 pub use direct::{SEQUENCE_LOCK, Told, compares};
 pub use form::{
-    BeginSteps, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm, PutForm,
-    RowsForm, SchemaLock,
+    BeginSteps, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, NestedRows, PartialIndex, Piece, PlanForm,
+    PutForm, RowsForm, SchemaLock,
 };
 pub use function::{Functions, Unwound};
 pub use mysql::{LONGEST_SORTED, Mysql};
 pub use postgres::Postgres;
 pub use sqlite::{
-    HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, Sqlite, calculation, decode_decimal,
-    encode_decimal,
+    HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, REGEXP_FUNCTION, ROW_FUNCTION, ROWS_FUNCTION, Sqlite,
+    calculation, decode_decimal, encode_decimal,
 };
 pub use staged::StagedPut;
-pub use statement::{Param, ParamValue, Returned, Statement, TOTAL};
+pub use statement::{Param, ParamValue, Statement, TOTAL};
 pub use table::{Target, add_columns, add_index, create_table, foreign_keys};
 pub use write::takes_arrays;
 
 use crate::error::{Error, Result};
 use crate::filter::{JsonKey, JsonKind, NumberTest, Pattern};
 use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TENANT_LENGTH, TableSchema, constraint_name};
+pub use crate::types::Returned;
 use crate::types::{FloatRules, LogicalType, render_decimal, render_list};
 use crate::value::Value;
 
@@ -144,6 +148,10 @@ pub trait Dialect: Functions + Send + Sync + 'static {
     /// A source of rows, one for each item of a list, for the `number`-th of them in a statement, and an item in it.
     /// The value is a list of ours, or a list in JSON.
     fn items(&self, value: &str, is_json: bool, number: usize) -> (String, String);
+
+    /// The rows of a query as one value, in a form that this database's driver reads: each value comes as exact as it does
+    /// in a column of its own.
+    fn nested(&self, rows: &NestedRows<'_>) -> String;
 
     /// The condition that a JSON value is one of others.
     fn json_is_one_of(&self, value: &str, operands: &[String]) -> String {

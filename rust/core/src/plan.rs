@@ -1,11 +1,13 @@
 //! What an operation will do, before any SQL: a plan, and the plan within its scope.
 
 mod advice;
+mod include;
 mod read;
 mod scope;
 mod seek;
 
 pub use advice::missing_index;
+pub use include::Include;
 pub use read::{Order, ReadPlan, parse_distinct_order, parse_fields, parse_names, parse_order};
 pub use scope::{Scope, ScopedPlan, TenantId};
 pub use seek::{Seek, reversed};
@@ -134,6 +136,17 @@ impl Plan {
             | Plan::Remove { selection, .. } => selection.filter(),
             Plan::Aggregate { .. } | Plan::Append { .. } | Plan::Upsert { .. } | Plan::Put { .. } => None,
         }
+    }
+
+    /// The models whose rows it asks for beside its own.
+    pub fn related(&self) -> Vec<&Arc<TableSchema>> {
+        let mut tables = self.filter().map(Filter::related).unwrap_or_default();
+        match self {
+            Plan::Read(read) => tables.extend(read.include.iter().flat_map(Include::tables)),
+            Plan::Aggregate { pipeline, .. } => tables.extend(pipeline.related()),
+            _ => {}
+        }
+        tables
     }
 
     /// The name of the operation in events and SQL comments.

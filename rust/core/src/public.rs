@@ -71,6 +71,8 @@ impl Public {
             max_leaves: MAX_LEAVES,
             max_expressions: MAX_EXPRESSIONS,
             max_unwinds: MAX_UNWINDS,
+            // How many rows there are does not tell how large it is.
+            lists: false,
             max_items: MAX_LIST,
             plain_regex: true,
             operators: Some(operators.into_iter().flatten().collect()),

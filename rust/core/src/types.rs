@@ -9,6 +9,7 @@ mod field;
 mod fixed;
 mod json;
 mod list;
+mod rows;
 mod temporal;
 
 use std::borrow::Cow;
@@ -26,6 +27,7 @@ pub use json::{canonical_json, read_json, read_jsonb};
 #[cfg(test)]
 pub(crate) use list::tests::lists;
 pub use list::{accept_item, check_item, null_item, read_item, read_list, render_item, render_list, render_uuid};
+pub use rows::{Returned, RowsType};
 pub use temporal::check_time;
 pub(crate) use temporal::long_duration;
 
@@ -74,6 +76,8 @@ pub enum LogicalType {
     },
     /// A JSON document, in the canonical text of [`canonical_json`].
     Json,
+    /// Rows of other columns, which a result has and no table.
+    Rows(Arc<RowsType>),
 }
 
 /// What a database can keep beyond the logical type.
@@ -123,17 +127,19 @@ impl LogicalType {
             }
             LogicalType::List { item } => format!("list of {}", item.name()).into(),
             LogicalType::Json => "JSON".into(),
+            LogicalType::Rows(rows) if rows.many => "list of rows".into(),
+            LogicalType::Rows(_) => "row".into(),
         }
     }
 
     /// Whether every database can order and index values of this type.
     pub fn is_indexable(&self) -> bool {
-        !matches!(self, LogicalType::Bytes | LogicalType::List { .. } | LogicalType::Json)
+        !matches!(self, LogicalType::Bytes | LogicalType::List { .. } | LogicalType::Json | LogicalType::Rows(_))
     }
 
     /// Whether values of this type have one order on every database.
     pub fn is_ordered(&self) -> bool {
-        !matches!(self, LogicalType::List { .. } | LogicalType::Json)
+        !matches!(self, LogicalType::List { .. } | LogicalType::Json | LogicalType::Rows(_))
     }
 
     /// The value as this type holds it, equal to what was given, or why it cannot be.
@@ -193,9 +199,12 @@ impl LogicalType {
                 invalid("a choice stands twice")
             }
             LogicalType::List { item } => match item.as_ref() {
-                LogicalType::List { .. } | LogicalType::Json => invalid("the items of a list are of a scalar type"),
+                LogicalType::List { .. } | LogicalType::Json | LogicalType::Rows(_) => {
+                    invalid("the items of a list are of a scalar type")
+                }
                 item => item.check(),
             },
+            LogicalType::Rows(_) => invalid("no column holds rows"),
             _ => Ok(()),
         }
     }
@@ -257,7 +266,8 @@ fn accept_int(raw: &Raw<'_>) -> Result<Value<'static>> {
 pub fn exact_int(value: f64) -> Option<i64> {
     #[expect(clippy::cast_possible_truncation, reason = "guarded: integral and within 2^53")]
     let int = value as i64;
-    (value.fract() == 0.0 && int.abs() <= EXACT_FLOAT_INTEGERS).then_some(int)
+    // `abs` of the smallest int, which every float below it becomes, is no number.
+    (value.fract() == 0.0 && int.unsigned_abs() <= EXACT_FLOAT_INTEGERS.unsigned_abs()).then_some(int)
 }
 
 /// The float that equals an integer, if there is one.
@@ -320,6 +330,13 @@ mod tests {
 
     fn kind(ty: &LogicalType, raw: Raw<'_>) -> ErrorKind {
         ty.accept(raw, ALL).unwrap_err().kind()
+    }
+
+    #[test]
+    fn a_float_below_all_ints_is_none_of_them() {
+        for float in [-1e300, 1e300, -9_223_372_036_854_775_808.0, f64::NEG_INFINITY, f64::NAN] {
+            assert_eq!(kind(&LogicalType::Int, Raw::Float(float)), ErrorKind::WrongType);
+        }
     }
 
     #[test]

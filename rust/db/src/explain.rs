@@ -84,7 +84,7 @@ impl Database {
         context: &Context,
     ) -> Result<Explained> {
         let scoped = ScopedPlan::new(plan, &context.scope())?;
-        self.make_related_ready(table, scoped.plan().filter(), context).await?;
+        self.make_related_ready(table, scoped.plan().related(), context).await?;
         let limits = context.limits();
         let dialect = self.dialect(&limits, context.labels.as_ref()).await?;
         let form = dialect.plan_of(options.analyze).ok_or_else(|| {

@@ -7,6 +7,7 @@ mod driver;
 mod encode;
 mod error;
 mod infile;
+mod nested;
 mod text;
 
 pub(crate) use connector::MysqlConnector;

@@ -129,7 +129,15 @@ impl Database {
     async fn total_of_none(&self, table: &Table, plan: &ReadPlan, context: &Context) -> Result<i64> {
         // Any row, which tells it too; those that are distinct are counted by their columns.
         let columns = if plan.distinct { plan.columns.clone() } else { Some(plan.table.key.clone()) };
-        let first = ReadPlan { columns, order: Vec::new(), limit: Some(1), offset: 0, total: true, ..plan.clone() };
+        let first = ReadPlan {
+            columns,
+            order: Vec::new(),
+            limit: Some(1),
+            offset: 0,
+            total: true,
+            include: Vec::new(),
+            ..plan.clone()
+        };
         let rows = self.read(table, first, context).await?;
         Ok(split_total(rows)?.1.unwrap_or(0))
     }
@@ -186,7 +194,9 @@ fn turned(rows: &RecordBatch) -> Result<RecordBatch> {
 pub(crate) fn project(rows: &RecordBatch, plan: &ReadPlan) -> Result<RecordBatch> {
     let Some(columns) = &plan.columns else { return Ok(rows.clone()) };
     let schema = rows.schema_ref();
-    let places = columns.iter().map(|&column| schema.index_of(&plan.table.columns[column].name).map_err(internal));
+    let own = columns.iter().map(|&column| &plan.table.columns[column].name);
+    let names = own.chain(plan.include.iter().map(|include| &include.name));
+    let places = names.map(|name| schema.index_of(name).map_err(internal));
     rows.project(&places.collect::<Result<Vec<_>>>()?).map_err(internal)
 }
 

@@ -75,7 +75,7 @@ impl Database {
 
     async fn query(&self, table: &Table, plan: Plan, context: &Context) -> Result<RecordBatch> {
         let scoped = ScopedPlan::new(plan, &context.scope())?;
-        self.make_related_ready(table, scoped.plan().filter(), context).await?;
+        self.make_related_ready(table, scoped.plan().related(), context).await?;
         let limits = context.limits();
         let dialect = self.dialect(&limits, context.labels.as_ref()).await?;
         let statement = Statement::query(dialect.as_ref(), &scoped)?;
@@ -90,7 +90,7 @@ impl Database {
             ..ReadPlan::of(Arc::clone(&plan.table), plan.selection.clone())
         };
         let scoped = ScopedPlan::new(Plan::Read(rows), &context.scope())?;
-        self.make_related_ready(table, scoped.plan().filter(), context).await?;
+        self.make_related_ready(table, scoped.plan().related(), context).await?;
         let limits = context.limits();
         let dialect = self.dialect(&limits, context.labels.as_ref()).await?;
         let Some(statement) = Statement::estimate(dialect.as_ref(), &scoped)? else { return Ok(None) };

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use dataflow_core::dialect::{Dialect, Statement, Target, add_columns, create_table, foreign_keys};
-use dataflow_core::filter::Filter;
 use dataflow_core::schema::TableSchema;
 use dataflow_core::types::LogicalType;
 use dataflow_core::{Error, ErrorKind, Result};
@@ -47,10 +46,15 @@ impl Database {
         }
     }
 
-    /// As [`Self::make_ready`], with the tables of the other rows that a filter asks for.
-    pub async fn make_related_ready(&self, table: &Table, filter: Option<&Filter>, context: &Context) -> Result<()> {
+    /// As [`Self::make_ready`], with the tables of the other rows that are asked for.
+    pub async fn make_related_ready(
+        &self,
+        table: &Table,
+        related: Vec<&Arc<TableSchema>>,
+        context: &Context,
+    ) -> Result<()> {
         self.make_ready(table, context).await?;
-        for related in filter.into_iter().flat_map(Filter::related) {
+        for related in related {
             let table = self.table_of(&related.model);
             let table = table.ok_or_else(|| Error::internal("a relation to a model that is not known"))?;
             self.make_ready(&table, context).await?;

@@ -10,6 +10,7 @@ use arrow_array::{RecordBatch, UInt64Array};
 use arrow_schema::{Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 use dataflow_core::dialect::{Dialect, Statement};
+use dataflow_core::filter::Filter;
 use dataflow_core::plan::{Plan, ReadPlan, ScopedPlan, Seek, TenantId};
 use dataflow_core::{Error, ErrorKind, Result};
 use sha2::{Digest, Sha256};
@@ -217,7 +218,8 @@ impl StreamPlan {
     async fn open(&self, context: &Context) -> Result<Open> {
         let limits = context.limits();
         let dialect = self.database.dialect(&limits, context.labels.as_ref()).await?;
-        self.database.make_related_ready(&self.table, self.plan.selection.filter(), context).await?;
+        let related = self.plan.selection.filter().map(Filter::related).unwrap_or_default();
+        self.database.make_related_ready(&self.table, related, context).await?;
         let (source, own) = match &context.transaction {
             Some(transaction) if dialect.has_cursors() => {
                 (self.declare(dialect.as_ref(), transaction, false, context).await?, None)

@@ -7,16 +7,18 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, DurationMicrosecondType, Float64Type, Int64Type, Time64MicrosecondType,
     TimestampMicrosecondType,
 };
-use arrow_array::{Array, Int64Array, RecordBatch};
+use arrow_array::{Array, BooleanArray, Int64Array, RecordBatch, StructArray};
 use arrow_select::concat::concat_batches;
-use dataflow_core::Error;
-use dataflow_core::types::{LogicalType, render_decimal};
+use arrow_select::filter::filter;
+use dataflow_core::types::{LogicalType, Returned, render_decimal};
+use dataflow_core::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyString};
 
 use crate::arrow::{schema_capsule, stream_capsule};
 use crate::error::{OrRaise, to_py};
+use crate::include::Included;
 use crate::model::Model;
 use crate::raw::{EPOCH_ORDINAL, known};
 
@@ -46,18 +48,9 @@ impl PyBatch {
         Ok(PyBatch { batch, model: Arc::clone(&self.model) })
     }
 
-    /// The rows as dicts in the model's field order; fields that were not read are not there.
-    fn dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
-        let rows: Vec<_> = (0..self.batch.num_rows()).map(|_| PyDict::new(py)).collect();
-        for (column, decoder) in self.model.schema.columns.iter().zip(&self.model.decoders) {
-            let Some(array) = self.batch.column_by_name(&column.name) else { continue };
-            let name = PyString::intern(py, &column.name);
-            let decoder = decoder.as_ref().map(|decoder| decoder.bind(py));
-            for (row, dict) in rows.iter().enumerate() {
-                dict.set_item(&name, decoded(py, &column.ty, decoder, array.as_ref(), row)?)?;
-            }
-        }
-        Ok(rows)
+    /// The rows in a form; fields that were not read are not there.
+    fn rows<'py>(&self, py: Python<'py>, class: Option<&Bound<'py, PyAny>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        rows(py, &self.model, &StructArray::from(self.batch.clone()), class)
     }
 }
 
@@ -85,26 +78,11 @@ impl PyBatch {
     }
 
     fn records<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.dicts(py)?)
+        PyList::new(py, self.rows(py, None)?)
     }
 
     fn instances<'py>(&self, py: Python<'py>, cls: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
-        let object = py.import("builtins")?.getattr("object")?;
-        let (new, set) = (object.getattr("__new__")?, object.getattr("__setattr__")?);
-        let instance = |fields: Bound<'py, PyDict>| -> PyResult<Bound<'py, PyAny>> {
-            if self.model.construct {
-                return cls.call_method("model_construct", (), Some(&fields));
-            }
-            // Past the class's own __setattr__, which may refuse (a frozen dataclass).
-            let instance = new.call1((cls,))?;
-            if self.model.slots {
-                fields.iter().try_for_each(|(name, value)| set.call1((&instance, name, value)).map(drop))?;
-            } else {
-                set.call1((&instance, "__dict__", fields))?;
-            }
-            Ok(instance)
-        };
-        PyList::new(py, self.dicts(py)?.into_iter().map(instance).collect::<PyResult<Vec<_>>>()?)
+        PyList::new(py, self.rows(py, Some(cls))?)
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -118,6 +96,112 @@ impl PyBatch {
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         schema_capsule(py, &self.batch.schema())
+    }
+}
+
+/// Rows of a model as instances of a class, or as dicts in its field order.
+fn rows<'py>(
+    py: Python<'py>,
+    model: &Model,
+    array: &StructArray,
+    class: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let rows: Vec<_> = (0..array.len()).map(|_| PyDict::new(py)).collect();
+    for (column, decoder) in model.schema.columns.iter().zip(&model.decoders) {
+        let Some(array) = array.column_by_name(&column.name) else { continue };
+        let name = PyString::intern(py, &column.name);
+        let decoder = decoder.as_ref().map(|decoder| decoder.bind(py));
+        for (row, dict) in rows.iter().enumerate() {
+            dict.set_item(&name, decoded(py, &column.ty, decoder, array.as_ref(), row)?)?;
+        }
+    }
+    let mut rows = match class {
+        Some(class) => Instances::new(py, model, class)?.of(rows)?,
+        None => rows.into_iter().map(Bound::into_any).collect(),
+    };
+    for included in &model.included {
+        let Some(array) = array.column_by_name(&included.name) else { continue };
+        let name = PyString::intern(py, &included.name);
+        if let (Some(class), false) = (class, rows.is_empty()) {
+            check_place(class, &name)?;
+        }
+        for (row, value) in rows.iter_mut().zip(related(py, included, array.as_ref(), class.is_some())?) {
+            match class {
+                Some(_) => row.getattr("__dict__")?.set_item(&name, value)?,
+                None => row.set_item(&name, value)?,
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// The rows that come with each row: a list of them, or one or None. The recursion is as deep as the plan.
+fn related<'py>(
+    py: Python<'py>,
+    included: &Included,
+    array: &dyn Array,
+    as_instances: bool,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let class = as_instances.then(|| included.class.bind(py));
+    if !included.many {
+        // No instance is made of a row that is not there.
+        let there: Vec<bool> = (0..array.len()).map(|row| array.is_valid(row)).collect();
+        let kept =
+            filter(array, &BooleanArray::from(there.clone())).map_err(|error| Error::internal(error.to_string()));
+        let mut found = rows(py, &included.model, kept.or_raise(py)?.as_struct(), class)?.into_iter();
+        let one = |there| if there { found.next() } else { None };
+        return Ok(there.into_iter().map(one).map(|one| one.unwrap_or_else(|| py.None().into_bound(py))).collect());
+    }
+    let lists = array.as_list::<i32>();
+    let all = rows(py, &included.model, lists.values().as_struct(), class)?;
+    let spans = lists.value_offsets().windows(2);
+    let spans = spans.map(|span| &all[span[0].cast_unsigned() as usize..span[1].cast_unsigned() as usize]);
+    spans.map(|rows| Ok(PyList::new(py, rows)?.into_any())).collect()
+}
+
+/// Refuses other rows where instances have no place for them, or the class gives the name to something else.
+fn check_place<'py>(class: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<()> {
+    let has_place = class.getattr("__dictoffset__")?.ne(0)?;
+    let taken = class.getattr_opt(name)?.map(|taken| taken.get_type().hasattr("__set__")).transpose()?;
+    let message = match (has_place, taken) {
+        (false, _) => "instances of a class with slots have no place for other rows".to_owned(),
+        (true, Some(true)) => format!("`{name}` of the class is something else than the rows of the relation"),
+        (true, _) => return Ok(()),
+    };
+    let error = Error::new(ErrorKind::InvalidOption, message).path(format!("include.{name}"));
+    Err(to_py(class.py(), &error.hint("take the rows as .records() or .to_arrow()")))
+}
+
+/// What makes instances of a class.
+struct Instances<'py, 'm> {
+    model: &'m Model,
+    class: &'m Bound<'py, PyAny>,
+    new: Bound<'py, PyAny>,
+    set: Bound<'py, PyAny>,
+}
+
+impl<'py, 'm> Instances<'py, 'm> {
+    fn new(py: Python<'py>, model: &'m Model, class: &'m Bound<'py, PyAny>) -> PyResult<Self> {
+        let object = py.import("builtins")?.getattr("object")?;
+        Ok(Instances { model, class, new: object.getattr("__new__")?, set: object.getattr("__setattr__")? })
+    }
+
+    fn of(&self, rows: Vec<Bound<'py, PyDict>>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        rows.into_iter().map(|fields| self.one(fields)).collect()
+    }
+
+    fn one(&self, fields: Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
+        if self.model.construct {
+            return self.class.call_method("model_construct", (), Some(&fields));
+        }
+        // Past the class's own __setattr__, which may refuse (a frozen dataclass).
+        let instance = self.new.call1((self.class,))?;
+        if self.model.slots {
+            fields.iter().try_for_each(|(name, value)| self.set.call1((&instance, name, value)).map(drop))?;
+        } else {
+            self.set.call1((&instance, "__dict__", fields))?;
+        }
+        Ok(instance)
     }
 }
 
@@ -174,8 +258,23 @@ fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &dyn Array, row: usi
             let values = (0..items.len()).map(|at| to_python(py, item, items.as_ref(), at));
             Ok(PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?.into_any())
         }
+        LogicalType::Rows(rows) if rows.many => {
+            let items = array.as_list::<i32>().value(row);
+            let found = (0..items.len()).map(|at| dict(py, &rows.columns, items.as_ref(), at));
+            Ok(PyList::new(py, found.collect::<PyResult<Vec<_>>>()?)?.into_any())
+        }
+        LogicalType::Rows(rows) => Ok(dict(py, &rows.columns, array, row)?.into_any()),
         LogicalType::Json => known(py)?.read_json.bind(py).call1((array.as_string::<i32>().value(row),)),
     }
+}
+
+/// A row in a row.
+fn dict<'py>(py: Python<'py>, columns: &[Returned], array: &dyn Array, row: usize) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (column, values) in columns.iter().zip(array.as_struct().columns()) {
+        dict.set_item(PyString::intern(py, &column.name), to_python(py, &column.ty, values.as_ref(), row)?)?;
+    }
+    Ok(dict)
 }
 
 fn datetime<'py>(py: Python<'py>, epoch: &Py<PyAny>, array: &dyn Array, row: usize) -> PyResult<Bound<'py, PyAny>> {

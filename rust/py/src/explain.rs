@@ -13,7 +13,7 @@ use crate::error::OrRaise;
 use crate::operation::{Output, Promise, PyOperation};
 use crate::public::Audience;
 use crate::runtime::Owned;
-use crate::{page, raw};
+use crate::{include, page, raw};
 
 #[pyclass(frozen, name = "Explainer", module = "dataflow._core")]
 pub struct PyExplainer {
@@ -47,11 +47,13 @@ impl PyExplainer {
         distinct: bool,
         include_deleted: bool,
         total: &str,
+        include: Vec<Bound<'_, PyAny>>,
         explain: (bool, bool),
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         let selected = ReadPlan::of(Arc::clone(&self.table.schema), self.selection(py, filter)?);
-        let selected = ReadPlan { limit, offset, distinct, include_deleted, ..selected };
+        let (include, _) = include::read(&self.database, &self.table.schema, &include, "include")?;
+        let selected = ReadPlan { limit, offset, distinct, include_deleted, include, ..selected };
         let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
         let options = page::options(place, total)?;
         let caller = Caller::read(py, caller)?;
@@ -79,7 +81,8 @@ impl PyExplainer {
         let table = Arc::clone(&self.table.schema);
         let plan = match pipeline {
             Some(given) => {
-                let pipeline = pipeline::parse(&table, raw::read(given)?, self.database.floats()).or_raise(py)?;
+                let (models, floats) = (self.database.models(), self.database.floats());
+                let pipeline = pipeline::parse(&table, &models, raw::read(given)?, floats).or_raise(py)?;
                 Plan::Aggregate { table, pipeline, include_deleted }
             }
             None => {

@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod event;
 mod explain;
+mod include;
 mod indexes;
 mod input;
 mod load;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataflow_core::filter::{Filter, parse};
-use dataflow_core::pipeline::{Column, Origin};
+use dataflow_core::pipeline::{Column, Origin, Pipeline, Shape};
 use dataflow_core::plan::Order;
 use dataflow_core::schema::{Check, ColumnSchema, Index, KeySource, OnDelete, Reference, Role, TableSchema};
 use dataflow_core::types::{FloatRules, LogicalType};
@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::error::{OrRaise, to_py};
+use crate::include::Included;
 use crate::raw;
 use crate::types::read_type;
 
@@ -31,6 +32,8 @@ pub struct Model {
     pub slots: bool,
     /// Whether instances are made by `model_construct` of their class (pydantic).
     pub construct: bool,
+    /// What comes with each row.
+    pub included: Vec<Included>,
 }
 
 impl Model {
@@ -38,20 +41,68 @@ impl Model {
     pub fn plain(schema: Arc<TableSchema>) -> Self {
         let none = || schema.columns.iter().map(|_| None).collect();
         let (decoders, encoders, factories) = (none(), none(), none());
-        Model { schema, class: None, decoders, encoders, factories, slots: false, construct: false }
+        Model {
+            schema,
+            class: None,
+            decoders,
+            encoders,
+            factories,
+            slots: false,
+            construct: false,
+            included: Vec::new(),
+        }
     }
 
-    /// The rows of a pipeline, which have no class; a column with values of the model's own has its decoder.
-    pub fn of_columns<'c>(&self, py: Python<'_>, columns: impl Iterator<Item = &'c Column>) -> Self {
-        let (columns, decoders): (Vec<_>, Vec<_>) = columns
-            .map(|Column { name, ty, nullable, origin }| {
+    /// The same rows, with which others come.
+    pub fn including(&self, py: Python<'_>, included: Vec<Included>) -> Self {
+        let known = |all: &[Option<Py<PyAny>>]| {
+            all.iter().map(|one| one.as_ref().map(|one| one.clone_ref(py))).collect::<Vec<_>>()
+        };
+        Model {
+            schema: Arc::clone(&self.schema),
+            class: self.class.as_ref().map(|class| class.clone_ref(py)),
+            decoders: known(&self.decoders),
+            encoders: known(&self.encoders),
+            factories: known(&self.factories),
+            slots: self.slots,
+            construct: self.construct,
+            included,
+        }
+    }
+
+    /// The rows of a pipeline, which have no class; a column with values of a model's own has its decoder. `others` are
+    /// the models that it looks into.
+    pub fn of_pipeline(self: &Arc<Self>, py: Python<'_>, pipeline: &Pipeline, others: &[Arc<Self>]) -> Self {
+        let models: Vec<_> = std::iter::once(self).chain(others).map(Arc::as_ref).collect();
+        Self::of_shapes(py, &models, &pipeline.shapes())
+    }
+
+    /// The recursion is as deep as the pipeline's lookups.
+    fn of_shapes(py: Python<'_>, models: &[&Self], shapes: &[Shape<'_>]) -> Self {
+        let (columns, decoders): (Vec<_>, Vec<_>) = shapes
+            .iter()
+            .map(|Shape { column: Column { name, ty, nullable, origin }, .. }| {
                 let (name, ty) = (name.clone(), ty.clone());
                 let column = ColumnSchema { name, ty, nullable: *nullable, default: None, role: Role::Field };
-                (column, origin.and_then(|origin| self.decoder(py, origin)))
+                (column, origin.and_then(|origin| models.get(origin.lookup)?.decoder(py, origin)))
             })
             .unzip();
-        let schema = TableSchema { columns, key: Vec::new(), ..TableSchema::clone(&self.schema) };
-        Model { decoders, ..Model::plain(Arc::new(schema)) }
+        let inner = shapes.iter().filter(|shape| !shape.inner.is_empty());
+        let inner = inner.map(|shape| (shape, Self::of_shapes(py, models, &shape.inner)));
+        let inner = inner.filter(|(_, model)| model.decodes()).map(|(shape, model)| Included {
+            name: shape.column.name.clone(),
+            model: Arc::new(model),
+            class: py.None(),
+            many: true,
+        });
+        let included = inner.collect();
+        let schema = TableSchema { columns, key: Vec::new(), ..TableSchema::clone(&models[0].schema) };
+        Model { decoders, included, ..Model::plain(Arc::new(schema)) }
+    }
+
+    /// Whether values are anything else than what their types are in Python.
+    fn decodes(&self) -> bool {
+        self.decoders.iter().any(Option::is_some) || !self.included.is_empty()
     }
 }
 
@@ -59,7 +110,25 @@ impl Model {
     /// What a list's values pass through has what its items do as `item`.
     fn decoder(&self, py: Python<'_>, origin: Origin) -> Option<Py<PyAny>> {
         let decoder = self.decoders.get(origin.column)?.as_ref()?;
-        if origin.is_item { decoder.getattr(py, "item").ok() } else { Some(decoder.clone_ref(py)) }
+        let decoder = if origin.is_item { decoder.getattr(py, "item").ok()? } else { decoder.clone_ref(py) };
+        if !origin.is_listed {
+            return Some(decoder);
+        }
+        Py::new(py, Each { item: decoder }).ok().map(Py::into_any)
+    }
+}
+
+/// What the items of a list pass through that a pipeline made of a column's values.
+#[pyclass(frozen)]
+struct Each {
+    #[pyo3(get)]
+    item: Py<PyAny>,
+}
+
+#[pymethods]
+impl Each {
+    fn __call__(&self, py: Python<'_>, items: Vec<Py<PyAny>>) -> PyResult<Vec<Py<PyAny>>> {
+        items.into_iter().map(|item| self.item.call1(py, (item,))).collect()
     }
 }
 
@@ -112,7 +181,7 @@ pub fn read(given: &Bound<'_, PyDict>, floats: FloatRules) -> PyResult<Model> {
     let slots = given_part(given, "slots")?.unwrap_or(false);
     let construct = given_part::<Bound<'_, PyAny>>(given, "construct")?.is_some();
     let (schema, class) = (Arc::new(schema.checked().or_raise(py)?), given_part(given, "class")?);
-    Ok(Model { schema, class, decoders, encoders, factories, slots, construct })
+    Ok(Model { schema, class, decoders, encoders, factories, slots, construct, included: Vec::new() })
 }
 
 fn part<'py, T: for<'a> FromPyObject<'a, 'py, Error: Into<PyErr>>>(

@@ -33,6 +33,10 @@ pub fn filter(
 /// The plan with its fields and its order, which ends with what tells rows apart.
 pub fn plan(selected: ReadPlan, order_by: &[String], fields: Option<&[String]>) -> Result<ReadPlan> {
     let table = &selected.table;
+    if selected.distinct && !selected.include.is_empty() {
+        let error = Error::new(ErrorKind::InvalidFilter, "rows that are distinct in some fields have no other rows");
+        return Err(error.path("include").hint("leave distinct= or include= out"));
+    }
     let columns = fields.map(|names| parse_fields(table, names)).transpose()?;
     let order = match (&columns, selected.distinct) {
         (_, false) => parse_order(table, order_by)?,

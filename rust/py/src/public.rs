@@ -49,9 +49,9 @@ impl Audience {
         }
     }
 
-    pub fn pipeline(&self, table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Pipeline> {
+    pub fn pipeline(&self, table: &TableSchema, models: &Models, raw: Raw<'_>, floats: FloatRules) -> Result<Pipeline> {
         match &self.0 {
-            None => pipeline::parse(table, raw, floats),
+            None => pipeline::parse(table, models, raw, floats),
             Some(view) if !view.pipelines => {
                 Err(Error::new(ErrorKind::InvalidOption, "no pipelines are public").path("pipeline"))
             }
@@ -84,6 +84,14 @@ impl Audience {
         match self.0.is_some() && include_deleted {
             false => Ok(()),
             true => Err(Error::new(ErrorKind::InvalidOption, "no deleted rows are public").path("include_deleted")),
+        }
+    }
+
+    /// Other models' rows are not public.
+    pub fn check_include(&self) -> Result<()> {
+        match self.0 {
+            None => Ok(()),
+            Some(_) => Err(Error::new(ErrorKind::InvalidOption, "no rows of other models are public").path("include")),
         }
     }
 

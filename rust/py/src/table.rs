@@ -7,7 +7,7 @@ use std::time::Duration;
 use dataflow_core::batch::Reading;
 use dataflow_core::filter::{Filter, TRUSTED, parse_within};
 use dataflow_core::ledger::EntryKey;
-use dataflow_core::plan::{ReadPlan, Selection, parse_fields, parse_order};
+use dataflow_core::plan::{Include, ReadPlan, Selection, parse_fields, parse_order};
 use dataflow_core::schema::TableSchema;
 use dataflow_core::{Error, ErrorKind, Result};
 use dataflow_db::{Begin, Context, Database, LoadPiece, StreamPlan, Table, Transaction, Within, Write};
@@ -21,6 +21,7 @@ use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
 use crate::explain::PyExplainer;
+use crate::include;
 use crate::indexes::PyIndexes;
 use crate::input::{Input, RowForm};
 use crate::load::{PyLoad, SharedLoad};
@@ -44,7 +45,7 @@ use crate::update::{Updates, read_operators, read_updates};
 pub struct PyTable {
     database: Owned<Arc<Database>>,
     table: Arc<Table>,
-    model: Arc<Model>,
+    pub model: Arc<Model>,
     audience: Audience,
 }
 
@@ -106,6 +107,16 @@ impl PyTable {
 
     fn selected(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<ReadPlan> {
         Ok(ReadPlan::of(Arc::clone(self.schema()), Selection::Matching(self.filter(py, filter)?)))
+    }
+
+    /// The rows of others that come with each, and the model of both.
+    fn including(&self, py: Python<'_>, given: &[Bound<'_, PyAny>]) -> PyResult<(Vec<Include>, Arc<Model>)> {
+        if given.is_empty() {
+            return Ok((Vec::new(), Arc::clone(&self.model)));
+        }
+        self.audience.check_include().or_raise(py)?;
+        let (include, included) = include::read(&self.database, self.schema(), given, "include")?;
+        Ok((include, Arc::new(self.model.including(py, included))))
     }
 
     fn columns(&self, py: Python<'_>, names: &[String], path: &str) -> PyResult<Vec<usize>> {
@@ -358,23 +369,23 @@ impl PyTable {
         filter: Option<&Bound<'_, PyAny>>,
         order_by: Vec<String>,
         limit: Option<u64>,
-        offset: u64,
-        fields: Option<Vec<String>>,
         include_deleted: bool,
+        include: Vec<Bound<'_, PyAny>>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let fields = self.audience.fields(&order_by, fields).or_raise(py)?;
+        let fields = self.audience.fields(&order_by, None).or_raise(py)?;
+        let (include, model) = self.including(py, &include)?;
         let plan = ReadPlan {
             columns: fields.map(|names| parse_fields(self.schema(), &names)).transpose().or_raise(py)?,
             order: parse_order(self.schema(), &order_by).or_raise(py)?,
             limit,
-            offset,
             include_deleted,
+            include,
             ..self.selected(py, filter)?
         };
         let plan = self.audience.plan(plan).or_raise(py)?;
         let caller = Caller::read(py, caller)?;
-        let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
             let context = audience.within(caller.context(cancel));
@@ -400,15 +411,17 @@ impl PyTable {
         distinct: bool,
         include_deleted: bool,
         total: &str,
+        include: Vec<Bound<'_, PyAny>>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         self.audience.check_limit(limit).or_raise(py)?;
         let fields = self.audience.fields(&order_by, fields).or_raise(py)?;
-        let selected = ReadPlan { limit, offset, distinct, include_deleted, ..self.selected(py, filter)? };
+        let (include, model) = self.including(py, &include)?;
+        let selected = ReadPlan { limit, offset, distinct, include_deleted, include, ..self.selected(py, filter)? };
         let plan = page::plan(self.audience.plan(selected).or_raise(py)?, &order_by, fields.as_deref()).or_raise(py)?;
         let options = page::options(place, total)?;
         let caller = Caller::read(py, caller)?;
-        let (database, table, model) = (Arc::clone(&self.database), Arc::clone(&self.table), Arc::clone(&self.model));
+        let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         let audience = self.audience.clone();
         PyOperation::new(py, Promise::Reads, |cancel| {
             let context = audience.within(caller.context(cancel));
@@ -467,12 +480,18 @@ impl PyTable {
         py: Python<'_>,
         pipeline: &Bound<'_, PyAny>,
         include_deleted: bool,
+        table_of: &Bound<'_, PyAny>,
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
         self.audience.check_deleted(include_deleted).or_raise(py)?;
-        let floats = self.database.floats();
-        let pipeline = self.audience.pipeline(self.schema(), raw::read(pipeline)?, floats).or_raise(py)?;
-        let model = Arc::new(self.model.of_columns(py, pipeline.columns()));
+        let (models, floats) = (self.database.models(), self.database.floats());
+        let pipeline = self.audience.pipeline(self.schema(), &models, raw::read(pipeline)?, floats).or_raise(py)?;
+        let other = |other: &Arc<TableSchema>| {
+            let table = table_of.call1((&other.model,))?;
+            Ok(Arc::clone(&table.cast::<Self>()?.get().model))
+        };
+        let others: Vec<_> = pipeline.lookups.iter().map(other).collect::<PyResult<_>>()?;
+        let model = Arc::new(self.model.of_pipeline(py, &pipeline, &others));
         let caller = Caller::read(py, caller)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         let audience = self.audience.clone();

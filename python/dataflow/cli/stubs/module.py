@@ -31,6 +31,7 @@ _NAMES = {
     "dataflow.query.explaining": ("Operation",),
     "dataflow.query.expression": ("Column", "Columns", "Condition", "Relation", "TypeName"),
     "dataflow.query.handle": ("Pipeline",),
+    "dataflow.query.include": ("Include",),
     "dataflow.query.public": ("Operators",),
     "dataflow.query.reading": ("Total",),
     "dataflow.query.source": ("AnySource", "Source"),

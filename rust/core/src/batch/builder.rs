@@ -11,6 +11,7 @@ use arrow_array::{ArrayRef, ListArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::FieldRef;
 
+use super::NestedBuilder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::types::LogicalType;
 use crate::value::Value;
@@ -31,6 +32,7 @@ pub enum ColumnBuilder {
     Time(Time64MicrosecondBuilder),
     Duration(DurationMicrosecondBuilder),
     List(Box<ListBuilder>),
+    Rows(Box<NestedBuilder>),
 }
 
 /// Lists as the end of each among the items of all.
@@ -101,6 +103,7 @@ impl ColumnBuilder {
             LogicalType::Time => ColumnBuilder::Time(Time64MicrosecondBuilder::with_capacity(rows)),
             LogicalType::Duration => ColumnBuilder::Duration(DurationMicrosecondBuilder::with_capacity(rows)),
             LogicalType::List { item } => ColumnBuilder::List(Box::new(ListBuilder::new(item, rows))),
+            LogicalType::Rows(ty) => ColumnBuilder::Rows(Box::new(NestedBuilder::new(ty, rows))),
         }
     }
 
@@ -118,9 +121,12 @@ impl ColumnBuilder {
             ColumnBuilder::Time(b) => b.append_null(),
             ColumnBuilder::Duration(b) => b.append_null(),
             ColumnBuilder::List(b) => b.append_null(),
+            ColumnBuilder::Rows(b) => b.append_null(),
         }
     }
 
+    /// Rows come by [`NestedBuilder::append`].
+    ///
     /// # Errors
     /// `Internal` when the value is not of this column's type.
     pub fn append(&mut self, value: &Value<'_>) -> Result<()> {
@@ -161,6 +167,7 @@ impl ColumnBuilder {
             ColumnBuilder::Time(mut b) => Arc::new(b.finish()),
             ColumnBuilder::Duration(mut b) => Arc::new(b.finish()),
             ColumnBuilder::List(b) => b.finish(),
+            ColumnBuilder::Rows(b) => b.finish(),
         }
     }
 }

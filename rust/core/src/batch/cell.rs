@@ -42,6 +42,7 @@ pub fn cell<'a>(ty: &LogicalType, array: &'a dyn Array, row: usize) -> Result<Va
         LogicalType::Time => Value::Time(array.as_primitive::<Time64MicrosecondType>().value(row)),
         LogicalType::Duration => Value::Duration(array.as_primitive::<DurationMicrosecondType>().value(row)),
         LogicalType::List { item } => Value::List(list_cell(item, array, row)?),
+        LogicalType::Rows(_) => return Err(Error::internal("rows are no single value")),
     })
 }
 

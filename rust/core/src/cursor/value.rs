@@ -97,7 +97,7 @@ impl<'b> Reader<'b> {
             }
             LogicalType::Bytes => Value::Bytes(self.bytes()?.to_vec().into()),
             LogicalType::Uuid => Value::Uuid(self.take(16)?.try_into().ok()?),
-            LogicalType::List { .. } | LogicalType::Json => return None,
+            LogicalType::List { .. } | LogicalType::Json | LogicalType::Rows(_) => return None,
         })
     }
 
@@ -125,7 +125,8 @@ impl<'b> Reader<'b> {
             }
             value |= low << shift;
             if byte & 0x80 == 0 {
-                return Some(value);
+                // A last byte that adds nothing was never written.
+                return (low > 0 || shift == 0).then_some(value);
             }
         }
         None
@@ -142,6 +143,14 @@ impl<'b> Reader<'b> {
 mod tests {
     use super::*;
     use crate::types::lists;
+
+    #[test]
+    fn a_number_has_one_form() {
+        let read = |bytes: &[u8]| Reader::new(bytes).value(&LogicalType::Int, false);
+        assert_eq!(read(&[GIVEN, 0]), Some(Value::Int(0)));
+        assert_eq!(read(&[GIVEN, 0x80, 1]), Some(Value::Int(64)));
+        assert_eq!([read(&[GIVEN, 0x80, 0]), read(&[GIVEN, 0x9c, 0x9c, 0])], [None, None]);
+    }
 
     fn round_trip(ty: &LogicalType, value: &Value<'static>) -> (Value<'static>, usize) {
         let mut bytes = Vec::new();

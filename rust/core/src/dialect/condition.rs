@@ -16,7 +16,7 @@ use crate::schema::TableSchema;
 use crate::types::LogicalType;
 use crate::value::{Raw, Value};
 
-const TEXT: LogicalType = LogicalType::Text { max_length: None };
+pub(super) const TEXT: LogicalType = LogicalType::Text { max_length: None };
 /// Parameters kept for what stands beside the lists of a filter.
 const RESERVED: usize = 2_000;
 
@@ -59,7 +59,7 @@ impl<'p> Place<'p> {
 }
 
 impl Writer<'_> {
-    fn column(&self, place: Place<'_>, column: usize) -> String {
+    pub(super) fn column(&self, place: Place<'_>, column: usize) -> String {
         match place {
             Place::Table(table) => self.dialect.quote(&table.columns[column].name),
             Place::Related { table, alias } => format!("{alias}.{}", self.dialect.quote(&table.columns[column].name)),

@@ -1,6 +1,6 @@
 //! The forms between which the databases differ, as [`super::Dialect`] names them.
 
-use crate::types::LogicalType;
+use crate::types::{LogicalType, Returned};
 use crate::value::Value;
 
 /// A list too long for a parameter each.
@@ -11,6 +11,21 @@ pub struct LongList<'v> {
     pub placeholder: &'v str,
     /// Whether the statement writes rows.
     pub changes: bool,
+}
+
+/// A query whose rows become one value of a row around it. Where parameters have no numbers, theirs are in the order of
+/// these parts.
+pub struct NestedRows<'n> {
+    /// What is read of each row, in SQL; the tenant first where there is one.
+    pub columns: &'n [(String, Returned)],
+    /// ` FROM … AS alias WHERE …`
+    pub from: &'n str,
+    pub alias: &'n str,
+    /// ` ORDER BY …`, without parameters; empty where there is at most one row.
+    pub order: &'n str,
+    pub limit: Option<u64>,
+    /// Whether an index has the rows of `from` in this order.
+    pub is_indexed: bool,
 }
 
 /// A part of a condition on a JSON value. Where parameters have no numbers, a value asked for twice is two of them.

@@ -24,12 +24,12 @@ pub trait Functions {
     /// A function of operands of the types `types`, whose result is of type `ty`.
     fn call(&self, function: Function, operands: &[String], types: &[&LogicalType], ty: &LogicalType) -> String;
 
-    /// The sum of all values but nulls; zero where there is none.
-    fn sum(&self, operand: &str, ty: &LogicalType) -> String;
+    /// The sum of all values but nulls; zero where there is none. Of a window where there is an `over`.
+    fn sum(&self, operand: &str, over: &str, ty: &LogicalType) -> String;
 
     /// The sum of the values of a column by their number; null where there is none. `from` is their type, `ty` that of
     /// the average. A decimal is rounded half away from zero.
-    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String;
+    fn average(&self, column: &str, over: &str, from: &LogicalType, ty: &LogicalType) -> String;
 
     /// The standard deviation of floats; null where there is none, and of a sample of one.
     fn deviation(&self, operand: &str, is_sample: bool) -> String;
@@ -39,7 +39,7 @@ pub trait Functions {
         "random()"
     }
 
-    /// Whether a condition on groups by a text that is made of literals must be kept outside.
+    /// Whether a condition on groups by a text that is made of literals, and on windows, must be kept outside.
     fn fences_groups(&self) -> bool {
         false
     }
@@ -64,11 +64,20 @@ pub trait Functions {
     /// The rows beside each row that a list gives, under a name.
     fn unwound(&self, list: &str, item: &LogicalType, name: &str) -> Unwound;
 
+    /// The values of a group that are not null as a list, of items of a type, in the order of a column; those only where
+    /// `once`, another, is 1. They are columns all.
+    fn listed(&self, value: &str, item: &LogicalType, place: &str, once: Option<&str>) -> String;
+
     /// A column by which a window is parted.
     fn parted(&self, column: &str, ty: &LogicalType) -> String {
         let _ = ty;
         column.to_owned()
     }
+}
+
+/// What MongoDB takes for white space, but for NUL, which no text has.
+pub(super) fn white_space() -> impl Iterator<Item = char> {
+    "\t\n\u{b}\u{c}\r \u{a0}\u{1680}".chars().chain('\u{2000}'..='\u{200a}')
 }
 
 /// What all databases write alike; None for the others.

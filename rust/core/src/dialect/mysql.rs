@@ -2,12 +2,14 @@
 
 mod explain;
 mod function;
+mod list;
+mod nested;
 mod number;
 mod pattern;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm,
-    PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, NestedRows, PartialIndex, Piece,
+    PlanForm, PutForm, RowsForm, SchemaLock, as_texts, ascii, decimal_text, list_text,
 };
 use crate::error::{Error, Result};
 use crate::filter::{JsonKind, NumberTest, Pattern};
@@ -220,6 +222,10 @@ impl Dialect for Mysql {
         (rows, item)
     }
 
+    fn nested(&self, rows: &NestedRows<'_>) -> String {
+        self.nested_text(rows)
+    }
+
     /// MariaDB's JSON is text, and ours is canonical but for the blanks that JSON_EXTRACT puts in. CONCAT makes it
     /// plain: a JSON value is compared with a text by what is between its quotes.
     fn json_is_one_of(&self, value: &str, operands: &[String]) -> String {
@@ -285,9 +291,10 @@ impl Dialect for Mysql {
             LogicalType::Float => "double".to_owned(),
             LogicalType::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
             // JSON as text: MariaDB's `json` is that, MySQL's would sort the keys and round the numbers.
-            LogicalType::Text { max_length: None } | LogicalType::List { .. } | LogicalType::Json => {
-                "longtext".to_owned()
-            }
+            LogicalType::Text { max_length: None }
+            | LogicalType::List { .. }
+            | LogicalType::Json
+            | LogicalType::Rows(_) => "longtext".to_owned(),
             LogicalType::Text { max_length: Some(length) } => format!("varchar({length})"),
             LogicalType::Bytes => "longblob".to_owned(),
             LogicalType::Uuid => "binary(16)".to_owned(),

@@ -1,8 +1,11 @@
 //! A pipeline as one statement: a SELECT a level, all but the last in a WITH.
 //!
 //! Columns have the names of the table or ours, `r0_1`, never those that a caller made up. The tenant's predicate is in
-//! the one level that reads the table; the tenant is among what every group is made by, so that each row carries its
+//! each level that reads a table; the tenant is among what every group is made by, so that each row carries its
 //! own to the proof at the end.
+
+mod lookup;
+mod window;
 
 use std::fmt::Write as _;
 
@@ -10,64 +13,82 @@ use super::condition::Place;
 use super::statement::{Returned, Statement, Writer};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::pipeline::{Cell, Expression, Level, Node, Output, Pipeline, Unwind};
-use crate::plan::{Order, Selection};
+use crate::pipeline::{Bound, Cell, Expression, Frame, Level, Node, Output, Pipeline, Unwind, Window};
+use crate::plan::Selection;
 use crate::schema::{ColumnSchema, Role, TENANT_COLUMN, TableSchema};
+use crate::types::LogicalType;
 use crate::value::Value;
 
 /// What a level reads: the names of its columns, and itself.
 struct Source {
     columns: Vec<String>,
     table: TableSchema,
+    /// The column with the tenant of its rows, where they have one.
+    tenant: Option<String>,
     text: String,
     /// Whether its rows, or those that they are made of, were put into an order, to be cut.
     is_ordered: bool,
 }
 
+/// What the levels of one model are called by.
+struct Series {
+    name: String,
+    prefix: String,
+}
+
 impl Writer<'_> {
     pub(super) fn pipeline(mut self, table: &TableSchema, pipeline: &Pipeline) -> Result<Statement> {
-        let prefix = prefix(table);
+        let series = Series { name: "s".to_owned(), prefix: prefix(table) };
+        let mut source = self.whole(table);
         let last = pipeline.levels.len().saturating_sub(1);
-        let mut source = Source {
+        for (at, level) in pipeline.levels.iter().enumerate() {
+            source = self.step(&source, level, &series, at, at == last)?;
+        }
+        let tenant = source.tenant.as_ref().map(|_| super::tenant_column());
+        if tenant.is_some() {
+            self.tenant = self.scope.and_then(|scope| scope.tenant.as_ref());
+        }
+        let tenant = tenant.map(|column| Returned { name: column.name, ty: column.ty, nullable: column.nullable });
+        let outputs = pipeline.levels.iter().last().into_iter().flat_map(|level| &level.outputs);
+        let columns = outputs.zip(source.table.columns).filter(|(output, _)| !output.hidden);
+        let columns = columns.map(|(output, column)| Returned { ty: column.ty, ..output.column.returned() });
+        Ok(self.finish(tenant.into_iter().chain(columns).collect()))
+    }
+
+    /// The table itself.
+    fn whole(&self, table: &TableSchema) -> Source {
+        Source {
             columns: table.columns.iter().map(|column| self.dialect.quote(&column.name)).collect(),
             table: table.clone(),
+            tenant: self.tenant.map(|_| self.dialect.quote(TENANT_COLUMN)),
             text: self.dialect.qualified_table(table),
             is_ordered: false,
-        };
-        for (at, level) in pipeline.levels.iter().enumerate() {
-            let name = self.dialect.quote(&format!("s{at}"));
-            let (open, close) = match at {
-                at if at == last => (String::new(), ""),
-                0 => (format!("WITH {name} AS ("), ")"),
-                _ => (format!("{name} AS ("), ")"),
-            };
-            let aliases: Vec<String> =
-                (0..level.outputs.len()).map(|output| format!("{prefix}{at}_{output}")).collect();
-            self.sql.push_str(&open);
-            self.level(&source, level, &aliases, at == 0, at == last)?;
-            self.sql.push_str(close);
-            self.sql.push_str(if at + 1 < last && at < last {
-                ", "
-            } else if at < last {
-                " "
-            } else {
-                ""
-            });
-            source = Source {
-                columns: aliases.iter().map(|alias| self.dialect.quote(alias)).collect(),
-                table: renamed(table, level, &aliases),
-                text: name,
-                is_ordered: source.is_ordered || level.limit.is_some() || level.offset > 0,
-            };
         }
-        let tenant = table.multi_tenant.then(super::tenant_column);
-        let tenant = tenant.map(|column| Returned { name: column.name, ty: column.ty, nullable: column.nullable });
-        let columns = pipeline.columns().map(|column| Returned {
-            name: column.name.clone(),
-            ty: column.ty.clone(),
-            nullable: column.nullable,
-        });
-        Ok(self.finish(tenant.into_iter().chain(columns).collect()))
+    }
+
+    /// Writes a level, which all but the last are queries with a name, and those that it is joined with before.
+    fn step(&mut self, source: &Source, level: &Level, series: &Series, at: usize, is_last: bool) -> Result<Source> {
+        let nested = self.all_nested(source, level)?;
+        let joined = level.join.as_ref().map(|join| self.joined(source, join)).transpose()?;
+        let read = joined.as_ref().unwrap_or(source);
+        let aliases: Vec<String> =
+            (0..level.outputs.len()).map(|output| format!("{}{at}_{output}", series.prefix)).collect();
+        let name = self.dialect.quote(&format!("{}{at}", series.name));
+        if is_last {
+            self.sql.push_str(if self.withs { " " } else { "" });
+        } else {
+            let _ = write!(self.sql, "{} {name} AS (", if self.withs { "," } else { "WITH" });
+            self.withs = true;
+        }
+        self.level(read, level, &aliases, &nested, at == 0, is_last)?;
+        self.sql.push_str(if is_last { "" } else { ")" });
+        Ok(Source {
+            columns: aliases.iter().map(|alias| self.dialect.quote(alias)).collect(),
+            table: renamed(&read.table, level, &aliases, &nested),
+            tenant: read.tenant.as_ref().map(|_| self.dialect.quote(TENANT_COLUMN)),
+            text: name,
+            is_ordered: source.is_ordered || level.limit.is_some() || level.offset > 0,
+        })
     }
 
     fn level(
@@ -75,18 +96,22 @@ impl Writer<'_> {
         source: &Source,
         level: &Level,
         aliases: &[String],
+        nested: &[Option<(String, LogicalType)>],
         reads_table: bool,
         is_last: bool,
     ) -> Result<()> {
         let unwind = level.unwind.as_ref().zip(aliases.first());
         let unwound = unwind.map(|(unwind, alias)| self.unwound(source, level, unwind, alias)).transpose()?;
         let source = unwound.as_ref().unwrap_or(source);
-        let tenant = self.tenant.map(|_| self.dialect.quote(TENANT_COLUMN));
         self.sql.push_str("SELECT ");
-        self.sql.push_str(tenant.as_deref().unwrap_or_default());
-        let mut separator = if tenant.is_some() { ", " } else { "" };
-        for (output, alias) in level.outputs.iter().zip(aliases).filter(|(output, _)| output.used) {
-            let cell = self.cell(source, output)?;
+        self.sql.push_str(source.tenant.as_deref().unwrap_or_default());
+        let mut separator = if source.tenant.is_some() { ", " } else { "" };
+        let outputs = level.outputs.iter().zip(aliases).zip(nested).filter(|((output, _), _)| output.used);
+        for ((output, alias), nested) in outputs {
+            let cell = match nested {
+                Some((rows, _)) => rows.clone(),
+                None => self.cell(source, output)?,
+            };
             let alias = if is_last && output.cell.as_column().is_some() {
                 String::new()
             } else {
@@ -104,11 +129,11 @@ impl Writer<'_> {
         });
         let _ = write!(self.sql, " FROM {}", source.text);
         self.rows(source, level, reads_table)?;
-        self.groups(source, level, tenant.as_deref());
+        self.groups(source, level);
         if is_last || level.limit.is_some() || level.offset > 0 {
             self.ordered(source, level, aliases)?;
             self.cut(level.limit, level.offset);
-        } else if self.dialect.fences_groups() && groups_by_made_text(level) {
+        } else if self.dialect.fences_groups() && (groups_by_made_text(level) || has_windows(level)) {
             self.cut(Some(i64::MAX.unsigned_abs()), 0);
         }
         Ok(())
@@ -123,7 +148,8 @@ impl Writer<'_> {
         let mut columns = source.columns.clone();
         columns.extend([unwound.item, unwound.place]);
         let text = format!("{} {join} {} ON {}", source.text, unwound.rows, unwound.on);
-        Ok(Source { columns, text, table: source.table.clone(), is_ordered: source.is_ordered })
+        let (table, tenant) = (source.table.clone(), source.tenant.clone());
+        Ok(Source { columns, text, table, tenant, is_ordered: source.is_ordered })
     }
 
     /// `WHERE`.
@@ -144,11 +170,11 @@ impl Writer<'_> {
     }
 
     /// `GROUP BY`: all rows are one group only where there are any.
-    fn groups(&mut self, source: &Source, level: &Level, tenant: Option<&str>) {
+    fn groups(&mut self, source: &Source, level: &Level) {
         let Some(group) = &level.group else { return };
         let keys = group.iter().filter_map(|&at| level.outputs[at].cell.as_column());
         let keys = keys.map(|column| source.columns[column].as_str());
-        let all: Vec<&str> = tenant.into_iter().chain(keys).collect();
+        let all: Vec<&str> = source.tenant.as_deref().into_iter().chain(keys).collect();
         match all[..] {
             [] => self.sql.push_str(" HAVING count(*) > 0"),
             _ => drop(write!(self.sql, " GROUP BY {}", all.join(", "))),
@@ -198,11 +224,11 @@ impl Writer<'_> {
             Cell::Count => "count(*)".to_owned(),
             Cell::Sum(of) => {
                 let operand = self.expression(source, of)?;
-                self.dialect.sum(&operand, ty)
+                self.dialect.sum(&operand, "", ty)
             }
             Cell::Average(of) => {
                 let column = self.expression(source, of)?;
-                self.dialect.average(&column, &of.ty, ty)
+                self.dialect.average(&column, "", &of.ty, ty)
             }
             Cell::Deviation { of, is_sample } => {
                 let operand = self.expression(source, of)?;
@@ -214,32 +240,20 @@ impl Writer<'_> {
                 let value = self.expression(source, value)?;
                 self.dialect.value_at(&source.columns[*place], &value)
             }
-            Cell::Place { partition, order } => self.place(source, partition, order),
+            Cell::Rows(_) => return Err(Error::internal("rows in a row that nobody wrote")),
+            Cell::Listed { of, place, once } => {
+                let value = self.expression(source, of)?;
+                let once = once.map(|at| source.columns[at].as_str());
+                self.dialect.listed(&value, &of.ty, &source.columns[*place], once)
+            }
+            Cell::Place { partition, order } => {
+                format!("row_number(){}", self.over(source, partition, order, None))
+            }
+            Cell::Windowed { window, partition, order, frame } => {
+                let over = self.over(source, partition, order, framed(window, *frame));
+                self.window(source, window, &over, ty)?
+            }
         })
-    }
-
-    fn place(&mut self, source: &Source, partition: &[usize], order: &[Order]) -> String {
-        let outer = std::mem::take(&mut self.sql);
-        self.sql.push_str("row_number() OVER (");
-        let tenant = self.tenant.map(|_| self.dialect.quote(TENANT_COLUMN));
-        let columns = partition.iter().map(|&at| {
-            let ty = &source.table.columns[at].ty;
-            self.dialect.parted(&source.columns[at], ty)
-        });
-        let parts: Vec<String> = tenant.into_iter().chain(columns).collect();
-        if !parts.is_empty() {
-            let _ = write!(self.sql, "PARTITION BY {} ", parts.join(", "));
-        }
-        let mut separator = "ORDER BY ";
-        for Order { column, descending } in order {
-            let (name, ColumnSchema { ty, nullable, .. }) = (&source.columns[*column], &source.table.columns[*column]);
-            let guard = self.dialect.sort_guard(name, ty).map_or_else(String::new, |guard| format!("{guard}, "));
-            let _ = write!(self.sql, "{separator}{guard}{name}");
-            self.direction(*descending, *nullable);
-            separator = ", ";
-        }
-        self.sql.push(')');
-        std::mem::replace(&mut self.sql, outer)
     }
 
     /// Parameters come in the order of the text. The recursion is as deep as the parser allows.
@@ -271,6 +285,12 @@ impl Writer<'_> {
     }
 }
 
+/// Where rows have an order, the frame of each would end with it by itself.
+fn framed(window: &Window, frame: Option<Frame>) -> Option<Frame> {
+    let whole = Frame { from: Bound::Unbounded, to: Bound::Unbounded };
+    frame.or_else(|| matches!(window, Window::First(_) | Window::Last(_)).then_some(whole))
+}
+
 /// What the names of our columns begin with: no column of the table is called so.
 fn prefix(table: &TableSchema) -> String {
     let mut prefix = "r".to_owned();
@@ -290,14 +310,30 @@ fn groups_by_made_text(level: &Level) -> bool {
     keys.any(|key| key.ty.is_text() && key.origin.is_none())
 }
 
-/// The outputs of a level as the table that the next one reads.
-fn renamed(table: &TableSchema, level: &Level, aliases: &[String]) -> TableSchema {
-    let columns = level.outputs.iter().zip(aliases).map(|(output, alias)| ColumnSchema {
+fn has_windows(level: &Level) -> bool {
+    level.outputs.iter().any(|output| output.used && matches!(output.cell, Cell::Windowed { .. }))
+}
+
+/// The outputs of a level as the table that the next one reads; rows in rows tell of their tenant.
+fn renamed(
+    source: &TableSchema,
+    level: &Level,
+    aliases: &[String],
+    nested: &[Option<(String, LogicalType)>],
+) -> TableSchema {
+    let ty = |output: &Output, nested: &Option<(String, LogicalType)>| match (nested, output.cell.as_column()) {
+        (Some((_, ty)), _) => ty.clone(),
+        (None, Some(input)) if matches!(output.column.ty, LogicalType::Rows(_)) => {
+            source.columns.get(input).map_or_else(|| output.column.ty.clone(), |column| column.ty.clone())
+        }
+        _ => output.column.ty.clone(),
+    };
+    let columns = level.outputs.iter().zip(aliases).zip(nested).map(|((output, alias), nested)| ColumnSchema {
         name: alias.clone(),
-        ty: output.column.ty.clone(),
+        ty: ty(output, nested),
         nullable: output.column.nullable,
         default: None,
         role: Role::Field,
     });
-    TableSchema { columns: columns.collect(), ..table.clone() }
+    TableSchema { columns: columns.collect(), ..source.clone() }
 }

@@ -6,8 +6,8 @@ mod function;
 use std::fmt::Write as _;
 
 use super::{
-    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, PartialIndex, Piece, PlanForm,
-    PutForm, RowsForm, SchemaLock, as_texts, ascii, list_text,
+    BeginSteps, Dialect, ForeignKeys, Isolation, KeyGenerator, KeyIndex, LongList, NestedRows, PartialIndex, Piece,
+    PlanForm, PutForm, RowsForm, SchemaLock, as_texts, ascii, list_text,
 };
 use crate::error::Result;
 use crate::filter::{JsonKind, NumberTest, Pattern};
@@ -21,6 +21,12 @@ pub const REGEXP_FUNCTION: &str = "dataflow_regexp";
 pub const LIKE_FUNCTION: &str = "dataflow_like";
 /// Our own SQL function `dataflow_json_number(comparison, value)` on a value in JSON; SQLite's numbers are floats.
 pub const NUMBER_FUNCTION: &str = "dataflow_json_number";
+/// Our own SQL function `dataflow_row(…)`: its values as they are, in one BLOB.
+pub const ROW_FUNCTION: &str = "dataflow_row";
+/// Our own SQL aggregate `dataflow_rows(…)`: BLOBs of `dataflow_row` one behind the other, and how many rows they are.
+pub const ROWS_FUNCTION: &str = "dataflow_rows";
+/// Values of one call: SQLite's limit is 127.
+const ROW_VALUES: usize = 100;
 /// Our own SQL function `dataflow_has_any(items, list)` on lists in JSON; a subquery on `json_each` may not stand in a
 /// check, and reads numbers as floats.
 pub const HAS_ANY_FUNCTION: &str = "dataflow_has_any";
@@ -173,6 +179,18 @@ impl Dialect for Sqlite {
         (format!("json_each({value}) AS {rows}"), format!("({value} -> {rows}.key)"))
     }
 
+    /// The order of a subquery is kept for an aggregate that is not SQLite's own.
+    fn nested(&self, rows: &NestedRows<'_>) -> String {
+        let NestedRows { columns, from, order, limit, .. } = rows;
+        let columns: Vec<_> = columns.iter().map(|(sql, _)| sql.as_str()).collect();
+        let parts = columns.chunks(ROW_VALUES).enumerate();
+        let parts: Vec<_> =
+            parts.map(|(at, part)| format!("{ROW_FUNCTION}({}) AS dataflow_{at}", part.join(", "))).collect();
+        let names: Vec<_> = (0..parts.len()).map(|at| format!("dataflow_{at}")).collect();
+        let limit = limit.map(|limit| format!(" LIMIT {limit}")).unwrap_or_default();
+        format!("(SELECT {ROWS_FUNCTION}({}) FROM (SELECT {}{from}{order}{limit}))", names.join(", "), parts.join(", "))
+    }
+
     fn plus(&self, ty: &LogicalType, column: &str, amount: &str) -> String {
         calculated(calculation::ADD, ty, column, amount)
     }
@@ -216,7 +234,7 @@ impl Dialect for Sqlite {
             | LogicalType::Choice { .. }
             | LogicalType::List { .. }
             | LogicalType::Json => "TEXT",
-            LogicalType::Decimal { .. } | LogicalType::Bytes | LogicalType::Uuid => "BLOB",
+            LogicalType::Decimal { .. } | LogicalType::Bytes | LogicalType::Uuid | LogicalType::Rows(_) => "BLOB",
         }
         .to_owned()
     }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
+use super::condition::Place;
 use super::staged::STAGING;
 use super::{Dialect, PlanForm};
 use crate::error::{Error, Result};
 use crate::plan::{Order, Plan, ReadPlan, Scope, ScopedPlan, Selection, TenantId};
 use crate::schema::TableSchema;
 use crate::types::LogicalType;
+pub(super) use crate::types::Returned;
 use crate::value::Value;
 
 /// Bytes of a node's name in a comment: as many as PostgreSQL keeps of a name.
@@ -33,14 +35,6 @@ pub enum ParamValue {
     Many(Vec<Value<'static>>),
     /// One array parameter with the values of a column.
     Column(ArrayRef),
-}
-
-/// A column of the result.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Returned {
-    pub name: String,
-    pub ty: LogicalType,
-    pub nullable: bool,
 }
 
 /// What a driver sends. Only a [`ScopedPlan`] or, with a reason, [`Statement::unscoped`] makes one.
@@ -147,6 +141,10 @@ pub(super) struct Writer<'a> {
     pub items: usize,
     /// Tables whose rows are asked for by relations, so far.
     pub related: usize,
+    /// Whether a `WITH` has begun.
+    pub withs: bool,
+    /// Models that rows are joined with, so far.
+    pub lookups: usize,
 }
 
 impl<'a> Writer<'a> {
@@ -170,6 +168,8 @@ impl<'a> Writer<'a> {
             changes: false,
             items: 0,
             related: 0,
+            withs: false,
+            lookups: 0,
         }
     }
 
@@ -184,6 +184,11 @@ impl<'a> Writer<'a> {
         let names: Vec<_> = returns.iter().map(|column| self.dialect.quote(&column.name)).collect();
         let names = names.join(", ");
         let _ = write!(self.sql, "SELECT {}{names}", if read.distinct { "DISTINCT " } else { "" });
+        for include in &read.include {
+            let (sql, column) = self.include(Place::Table(table), include)?;
+            let _ = write!(self.sql, ", {sql}");
+            returns.push(column);
+        }
         if read.total {
             self.total(read, &names)?;
             returns.push(Returned { name: TOTAL.to_owned(), ty: LogicalType::Int, nullable: false });

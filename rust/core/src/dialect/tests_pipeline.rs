@@ -9,7 +9,7 @@ use crate::error::{ErrorKind, Result};
 use crate::pipeline::{self, MAX_STAGES, Pipeline};
 use crate::plan::{Plan, Scope, ScopedPlan, TenantId};
 use crate::schema::tests::product;
-use crate::schema::{ColumnSchema, Role, TableSchema};
+use crate::schema::{ColumnSchema, Models, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType, parse_json};
 use crate::value::Raw;
 
@@ -25,14 +25,21 @@ const PIPELINES: &str = r#"
 [{"$project":{"name":1,"twice":{"$multiply":["$qty",2]}}}]
 [{"$project":{"name":0}}]
 [{"$unset":["name","made"]},{"$sort":{"price":1}},{"$unset":"price"}]
+[{"$replaceRoot":{"newRoot":{"sku":"$name","twice":{"$multiply":["$qty",2]}}}},{"$sort":{"twice":-1}}]
+[{"$group":{"_id":"$name","n":{"$sum":1}}},{"$replaceWith":{"n":"$n","of":{"$concat":["$_id","!"]}}}]
 [{"$set":{"qty":{"$ifNull":["$qty",0]}}},{"$match":{"qty":0}}]
 [{"$group":{"_id":null,"n":{"$count":{}}}}]
 [{"$match":{"qty":1}},{"$group":{"_id":"$name","sum":{"$sum":"$price"},"avg":{"$avg":"$price"}}}]
 [{"$group":{"_id":{"a":"$name","b":"$qty"},"low":{"$min":"$price"},"high":{"$max":"$made"},"mean":{"$avg":"$qty"}}}]
 [{"$group":{"_id":"$name","n":{"$sum":1}}},{"$match":{"n":{"$gt":1}}},{"$sort":{"n":-1}},{"$limit":3}]
 [{"$sort":{"price":-1}},{"$group":{"_id":"$name","first":{"$first":"$id"},"last":{"$last":"$qty"}}}]
+[{"$sort":{"price":-1}},{"$group":{"_id":"$name","all":{"$push":"$price"},"set":{"$addToSet":"$qty"}}}]
+[{"$match":{"qty":1}},{"$group":{"_id":null,"set":{"$addToSet":{"$concat":["$name","!"]}}}},{"$unwind":"$set"}]
 [{"$group":{"_id":{"$dateTrunc":{"date":"$made","unit":"month"}},"mean":{"$avg":{"$multiply":["$price","$qty"]}}}}]
 [{"$sortByCount":"$name"}]
+[{"$setWindowFields":{"output":{"all":{"$sum":"$price"},"n":{"$count":{}}}}}]
+[{"$match":{"qty":1}},{"$setWindowFields":{"partitionBy":"$name","sortBy":{"price":-1},"output":{"a":{"$rank":{}},"b":{"$denseRank":{}},"c":{"$documentNumber":{}},"qty":{"$shift":{"output":"$qty","by":-1}},"e":{"$shift":{"output":"$qty","by":2}}}}},{"$match":{"a":1}}]
+[{"$setWindowFields":{"partitionBy":{"$year":"$made"},"sortBy":{"made":1},"output":{"sum":{"$sum":"$price","window":{"documents":["unbounded","current"]}},"avg":{"$avg":{"$multiply":["$price",2]},"window":{"documents":[-2,0]}},"low":{"$min":"$qty","window":{"documents":[1,3]}},"high":{"$max":"$made","window":{"documents":["current","unbounded"]}},"first":{"$first":"$name"},"last":{"$last":"$name","window":{"documents":[-3,-1]}}}}},{"$limit":3}]
 [{"$bucket":{"groupBy":"$qty","boundaries":[0,10,20],"default":null,"output":{"n":{"$count":{}},"top":{"$max":"$price"}}}}]
 [{"$bucket":{"groupBy":{"$multiply":["$price","$qty"]},"boundaries":[0,9.5],"default":-1}}]
 [{"$group":{"_id":"$name","a":{"$stdDevPop":"$qty"},"b":{"$stdDevSamp":"$price"}}}]
@@ -46,13 +53,15 @@ const PIPELINES: &str = r#"
 [{"$project":{"a":{"$add":["$qty",1,2]},"b":{"$subtract":["$price",0.5]},"c":{"$divide":["$qty",2]},"d":{"$mod":["$qty",3]}}}]
 [{"$project":{"a":{"$abs":"$qty"},"b":{"$ceil":"$price"},"c":{"$floor":"$price"},"d":{"$multiply":["$price","$qty"]}}}]
 [{"$project":{"a":{"$concat":["$name","-","$name"]},"b":{"$substrCP":["$name",1,2]},"c":{"$strLenCP":"$name"}}}]
+[{"$project":{"a":{"$trim":{"input":"$name"}},"b":{"$ltrim":{"input":"$name"}},"c":{"$trunc":["$price",1]},"d":{"$trunc":{"$divide":["$qty",2]}}}}]
+[{"$unset":["name"]},{"$match":{"qty":1}},{"$project":{"n":{"$size":"$tags"}}}]
 [{"$project":{"a":{"$year":"$made"},"b":{"$dayOfMonth":"$made"},"c":{"$second":"$made"},"d":{"$hour":"$made"}}}]
 [{"$project":{"a":{"$cond":[{"$gt":["$qty",1]},"$name",null]},"b":{"$in":["$name",["a","b"]]}}}]
 [{"$project":{"a":{"$switch":{"branches":[{"case":{"$and":[{"$ne":["$qty",null]},{"$not":{"$lte":["$qty",3]}}]},"then":1}]}}}}]
 "#;
 
 fn parse(table: &TableSchema, text: &str) -> Result<Pipeline> {
-    pipeline::parse(table, parse_json(text).unwrap(), FLOATS)
+    pipeline::parse(table, &Models::default(), parse_json(text).unwrap(), FLOATS)
 }
 
 fn statement(dialect: &dyn super::Dialect, multi_tenant: bool, text: &str) -> Statement {
@@ -165,7 +174,8 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"{"$match":{}}"#, ErrorKind::InvalidPipeline, "pipeline"),
         (r#"[{}]"#, ErrorKind::InvalidPipeline, "pipeline[0]"),
         (r#"[{"$grup":{}}]"#, ErrorKind::UnknownOperator, "pipeline[0].$grup"),
-        (r#"[{"$lookup":{}}]"#, ErrorKind::NotBuilt, "pipeline[0].$lookup"),
+        (r#"[{"$facet":{}}]"#, ErrorKind::NotBuilt, "pipeline[0].$facet"),
+        (r#"[{"$lookup":{}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$lookup"),
         (r#"[{"$match":{"nmae":1}}]"#, ErrorKind::UnknownField, "pipeline[0].$match.nmae"),
         (r#"[{"$match":{}},{"$limit":0}]"#, ErrorKind::InvalidPipeline, "pipeline[1].$limit"),
         (r#"[{"$bucket":{"groupBy":"$qty","boundaries":[1,2]}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$bucket"),
@@ -204,6 +214,81 @@ fn what_is_wrong_is_told_with_its_place() {
             ErrorKind::UnknownOperator,
             "pipeline[0].$bucket.groupby",
         ),
+        (r#"[{"$replaceRoot":{"a":"$qty"}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$replaceRoot"),
+        (r#"[{"$replaceRoot":{"newRoot":{}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$replaceRoot.newRoot"),
+        (r#"[{"$replaceRoot":{"newRoot":"$qty"}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$replaceRoot.newRoot"),
+        (r#"[{"$replaceRoot":{"newRoot":"$qyt"}}]"#, ErrorKind::UnknownField, "pipeline[0].$replaceRoot.newRoot"),
+        (r#"[{"$replaceWith":"$$ROOT"}]"#, ErrorKind::NotBuilt, "pipeline[0].$replaceWith"),
+        (r#"[{"$replaceWith":1}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$replaceWith"),
+        (
+            r#"[{"$replaceWith":{"$mergeObjects":[]}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$replaceWith.$mergeObjects",
+        ),
+        (r#"[{"$replaceWith":{"a":{"b":"$qty"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$replaceWith.a"),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$setWindowFields.output",
+        ),
+        (
+            r#"[{"$setWindowFields":{"partition":"$qty"}}]"#,
+            ErrorKind::UnknownOperator,
+            "pipeline[0].$setWindowFields.partition",
+        ),
+        (
+            r#"[{"$setWindowFields":{"output":{"n":{"$rank":{}}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$setWindowFields.output.n.$rank",
+        ),
+        (
+            r#"[{"$setWindowFields":{"output":{"n":{"$push":"$qty"}}}}]"#,
+            ErrorKind::NotBuilt,
+            "pipeline[0].$setWindowFields.output.n",
+        ),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1},"output":{"n":{"$rank":{},"window":{"documents":[0,0]}}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$setWindowFields.output.n.window",
+        ),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1},"output":{"n":{"$sum":1,"window":{"range":[0,0]}}}}}]"#,
+            ErrorKind::NotBuilt,
+            "pipeline[0].$setWindowFields.output.n.window",
+        ),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1},"output":{"n":{"$sum":1,"window":{"documents":[1,"current"]}}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$setWindowFields.output.n.window.documents",
+        ),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1},"output":{"n":{"$sum":1,"window":{"documents":[0,1000001]}}}}}]"#,
+            ErrorKind::LimitExceeded,
+            "pipeline[0].$setWindowFields.output.n.window.documents[1]",
+        ),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1},"output":{"n":{"$avg":0.5,"window":{"documents":[-1,0]}}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$setWindowFields.output.n.window",
+        ),
+        (
+            r#"[{"$setWindowFields":{"sortBy":{"qty":1},"output":{"n":{"$shift":{"output":"$qty","by":1,"default":0}}}}}]"#,
+            ErrorKind::NotBuilt,
+            "pipeline[0].$setWindowFields.output.n.$shift.default",
+        ),
+        (r#"[{"$project":{"a":{"$size":"$qty"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$project.a.$size"),
+        (r#"[{"$project":{"a":{"$trim":"$name"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$project.a.$trim"),
+        (
+            r#"[{"$project":{"a":{"$trim":{"input":"$name","chars":"x"}}}}]"#,
+            ErrorKind::NotBuilt,
+            "pipeline[0].$project.a.$trim.chars",
+        ),
+        (
+            r#"[{"$project":{"a":{"$trunc":["$price",-1]}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$project.a.$trunc[1]",
+        ),
+        (r#"[{"$project":{"a":{"$trunc":"$name"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$project.a.$trunc"),
         (r#"[{"$sample":3}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sample"),
         (r#"[{"$sample":{"size":0}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$sample.size"),
         (
@@ -220,7 +305,13 @@ fn what_is_wrong_is_told_with_its_place() {
         (r#"[{"$group":{"n":{"$sum":1}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group"),
         (r#"[{"$group":{"_id":1}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group._id"),
         (r#"[{"$group":{"_id":null,"n":{"$sun":1}}}]"#, ErrorKind::UnknownOperator, "pipeline[0].$group.n"),
-        (r#"[{"$group":{"_id":null,"n":{"$push":1}}}]"#, ErrorKind::NotBuilt, "pipeline[0].$group.n"),
+        (r#"[{"$group":{"_id":null,"n":{"$median":1}}}]"#, ErrorKind::NotBuilt, "pipeline[0].$group.n"),
+        (r#"[{"$group":{"_id":null,"n":{"$push":"$id"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group.n"),
+        (
+            r#"[{"$group":{"_id":null,"n":{"$addToSet":{"$divide":["$qty",2]}}}}]"#,
+            ErrorKind::InvalidPipeline,
+            "pipeline[0].$group.n.$addToSet",
+        ),
         (r#"[{"$group":{"_id":null,"n":{"$sum":"$name"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group.n.$sum"),
         (r#"[{"$group":{"_id":null,"n":{"$first":"$id"}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group.n"),
         (r#"[{"$group":{"_id":{"n":"$id"},"n":{"$sum":1}}}]"#, ErrorKind::InvalidPipeline, "pipeline[0].$group.n"),
@@ -251,6 +342,6 @@ fn a_deep_or_long_pipeline_is_refused() {
     for _ in 0..100_000 {
         deeper = Raw::List(vec![deeper]);
     }
-    let error = pipeline::parse(&product(false), deeper, FLOATS).unwrap_err();
+    let error = pipeline::parse(&product(false), &Models::default(), deeper, FLOATS).unwrap_err();
     assert_eq!((error.kind(), error.detail().path.as_deref()), (ErrorKind::LimitExceeded, Some("pipeline")));
 }

@@ -56,6 +56,6 @@ pub const fn type_names(ty: &LogicalType) -> &'static [&'static str] {
         LogicalType::Bytes | LogicalType::Uuid => &["binData"],
         LogicalType::List { .. } => &["array"],
         // MongoDB has none for these.
-        LogicalType::Time | LogicalType::Duration | LogicalType::Json => &[],
+        LogicalType::Time | LogicalType::Duration | LogicalType::Json | LogicalType::Rows(_) => &[],
     }
 }

@@ -12,6 +12,8 @@ pub struct Rules {
     pub max_expressions: usize,
     /// Most `$unwind` of a pipeline: each multiplies its rows.
     pub max_unwinds: usize,
+    /// Whether a pipeline may make a list of all values of a group.
+    pub lists: bool,
     /// Most values of a list, and keys of a dict.
     pub max_items: usize,
     /// Whether a `$regex` is of few parts, each of which a database reads in a time that is known before.
@@ -26,6 +28,7 @@ pub static TRUSTED: Rules = Rules {
     max_leaves: MAX_NODES,
     max_expressions: MAX_NODES,
     max_unwinds: usize::MAX,
+    lists: true,
     max_items: usize::MAX,
     plain_regex: false,
     operators: None,

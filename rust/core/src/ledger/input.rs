@@ -241,6 +241,7 @@ impl Values {
                 let items = self.items.as_mut().ok_or_else(|| Error::internal("a list without its items"))?;
                 items.add(item, lists.values().as_ref(), first, last)?;
             }
+            LogicalType::Rows(_) => return Err(Error::internal("rows are no data of a table")),
             LogicalType::Uuid => self.add_fixed(array, 16, start, end),
             LogicalType::Decimal { .. } => self.add_fixed(array, 16, start, end),
             LogicalType::Date => self.add_fixed(array, 4, start, end),

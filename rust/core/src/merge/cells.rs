@@ -53,6 +53,7 @@ impl<'a> Cells<'a> {
                     (left.as_fixed_size_binary(), right.as_fixed_size_binary());
                 Box::new(|a, b| Ok(left.value(a) == right.value(b)))
             }
+            LogicalType::Rows(_) => return Err(Error::internal("rows are no data of a table")),
             LogicalType::Int => primitives::<Int64Type>(left, right),
             LogicalType::Decimal { .. } => primitives::<Decimal128Type>(left, right),
             LogicalType::Instant | LogicalType::WallTime => primitives::<TimestampMicrosecondType>(left, right),

@@ -48,6 +48,15 @@ pub enum Function {
         start: u32,
         count: u32,
     },
+    /// Items of a list.
+    Size,
+    /// A text without the white space at its start and end.
+    Trim {
+        start: bool,
+        end: bool,
+    },
+    /// A float without its fraction, or a decimal with so many places: towards zero.
+    Cut(u8),
     /// The first operand that is not null.
     Coalesce,
     /// True or false: null equals null, and has no order.

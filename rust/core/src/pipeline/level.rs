@@ -1,9 +1,12 @@
 //! One SELECT of a pipeline.
 
-use super::Expression;
+use std::sync::Arc;
+
+use super::{Expression, Frame, Window};
 use crate::filter::Filter;
 use crate::plan::Order;
-use crate::types::LogicalType;
+use crate::schema::TableSchema;
+use crate::types::{LogicalType, Returned};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
@@ -14,12 +17,22 @@ pub struct Column {
     pub origin: Option<Origin>,
 }
 
-/// The column of the table whose values a column has, as they are.
+impl Column {
+    pub fn returned(&self) -> Returned {
+        Returned { name: self.name.clone(), ty: self.ty.clone(), nullable: self.nullable }
+    }
+}
+
+/// The column of a table whose values a column has, as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin {
+    /// The number of the lookup whose table it is, from 1; 0 for the pipeline's own.
+    pub lookup: usize,
     pub column: usize,
     /// Whether it has the items of its lists.
     pub is_item: bool,
+    /// Whether it has lists of them, one of each group.
+    pub is_listed: bool,
 }
 
 /// A row for each item of a list.
@@ -31,11 +44,44 @@ pub struct Unwind {
     pub keeps_empty: bool,
 }
 
+/// The rows of another model as `$lookup` asks for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lookup {
+    pub table: Arc<TableSchema>,
+    /// The first reads the table; nothing that they do depends on how many rows there are.
+    pub levels: Vec<Level>,
+    /// The output of the last by which they are found.
+    pub theirs: usize,
+}
+
+/// Rows of another model beside each row, those whose value equals the own one's. Null equals nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Join {
+    /// The outputs of its last level are the last columns of the input.
+    pub lookup: Lookup,
+    /// A column of the input.
+    pub own: usize,
+    /// Whether a row without others stays, with null for all they have.
+    pub keeps_empty: bool,
+}
+
+/// The rows of another model as one value, which [`LogicalType::Rows`] tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Nested {
+    pub lookup: Lookup,
+    /// A column of the input.
+    pub own: usize,
+    /// Of the outputs of its last level.
+    pub order: Vec<Order>,
+}
+
 /// SQL does it in this order: filters, groups, outputs, order, offset, limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
     /// The columns of the table, or the outputs of the level before.
     pub input: Vec<Column>,
+    /// Done before anything else.
+    pub join: Option<Join>,
     /// Done before anything else.
     pub unwind: Option<Unwind>,
     /// On the input; all must hold.
@@ -83,10 +129,24 @@ pub enum Cell {
     },
     Smallest(Expression),
     Largest(Expression),
+    Rows(Box<Nested>),
     /// The value of the row whose place, a column, is 1.
     At {
         place: usize,
         value: Expression,
+    },
+    /// Of the rows around a row, within those that share `partition`; without a frame of all of them.
+    Windowed {
+        window: Window,
+        partition: Vec<usize>,
+        order: Vec<Order>,
+        frame: Option<Frame>,
+    },
+    /// The values that are not null as a list, in the order of a column; those only where another is 1.
+    Listed {
+        of: Expression,
+        place: usize,
+        once: Option<usize>,
     },
 }
 
@@ -102,12 +162,21 @@ impl Cell {
     fn visit(&self, see: &mut dyn FnMut(usize)) {
         match self {
             Cell::Count => {}
+            Cell::Rows(nested) => see(nested.own),
             Cell::Place { partition, order } => {
                 partition.iter().chain(order.iter().map(|order| &order.column)).for_each(|&at| see(at));
             }
             Cell::At { place, value } => {
                 see(*place);
                 value.visit(see);
+            }
+            Cell::Windowed { window, partition, order, .. } => {
+                partition.iter().chain(order.iter().map(|order| &order.column)).for_each(|&at| see(at));
+                window.operand().into_iter().for_each(|of| of.visit(see));
+            }
+            Cell::Listed { of, place, once } => {
+                of.visit(see);
+                [Some(*place), *once].into_iter().flatten().for_each(see);
             }
             Cell::Value(value)
             | Cell::Sum(value)
@@ -143,6 +212,7 @@ impl Level {
         Level {
             outputs,
             input,
+            join: None,
             unwind: None,
             filters: Vec::new(),
             group: None,
@@ -158,7 +228,17 @@ impl Level {
     pub(super) fn is_plain(&self) -> bool {
         self.group.is_none()
             && self.unwind.is_none()
+            && self.join.is_none()
             && self.outputs.iter().all(|output| output.cell.as_column().is_some())
+    }
+
+    /// The models that it looks into.
+    pub fn lookups(&self) -> impl Iterator<Item = &Lookup> {
+        let nested = self.outputs.iter().filter_map(|output| match &output.cell {
+            Cell::Rows(nested) => Some(&nested.lookup),
+            _ => None,
+        });
+        self.join.iter().map(|join| &join.lookup).chain(nested)
     }
 
     /// Whether it gives a part of its rows only: what SQL does before cannot follow it.
@@ -188,6 +268,9 @@ impl Level {
         }
         if let Some(unwind) = &self.unwind {
             needed[unwind.list] = true;
+        }
+        if let Some(join) = &self.join {
+            needed[join.own] = true;
         }
         for column in self.filters.iter().flat_map(Filter::columns) {
             needed[column] = true;

@@ -7,20 +7,24 @@ mod condition;
 mod expression;
 mod group;
 mod literal;
+mod lookup;
 mod project;
+mod replace;
+mod shape;
 mod text;
 mod unwind;
+mod window;
 mod within;
 
 use std::borrow::Cow;
 
 use self::build::Builder;
-use self::expression::Expressions;
+use self::expression::{Expressions, check_value};
 use super::{MAX_NAME_BYTES, MAX_STAGES, Pipeline};
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::filter::{Filter, Rules, TRUSTED, check_depth, parse_checked};
 use crate::plan::Order;
-use crate::schema::TableSchema;
+use crate::schema::{Models, TableSchema};
 use crate::types::{FloatRules, LogicalType, check_text};
 use crate::value::Raw;
 
@@ -30,41 +34,33 @@ const STAGES: &[&str] = &[
     "$count",
     "$group",
     "$limit",
+    "$lookup",
     "$match",
     "$project",
+    "$replaceRoot",
+    "$replaceWith",
     "$sample",
     "$set",
+    "$setWindowFields",
     "$skip",
     "$sort",
     "$sortByCount",
     "$unset",
     "$unwind",
 ];
-const LATER_STAGES: &[&str] = &[
-    "$bucketAuto",
-    "$densify",
-    "$facet",
-    "$fill",
-    "$graphLookup",
-    "$lookup",
-    "$merge",
-    "$out",
-    "$replaceRoot",
-    "$replaceWith",
-    "$setWindowFields",
-    "$unionWith",
-];
+const LATER_STAGES: &[&str] =
+    &["$bucketAuto", "$densify", "$facet", "$fill", "$graphLookup", "$merge", "$out", "$unionWith"];
 
-/// Reads a pipeline against a table.
+/// Reads a pipeline against a table, which may look into `models`.
 ///
 /// # Errors
-/// `InvalidPipeline`, `UnknownOperator`, `UnknownField`, `LimitExceeded`, `NotBuilt`, those of a filter, and every
-/// refusal of a value.
-pub fn parse(table: &TableSchema, raw: Raw<'_>, floats: FloatRules) -> Result<Pipeline> {
-    read(Builder::new(table, floats, &TRUSTED, &[]), raw)
+/// `InvalidPipeline`, `UnknownOperator`, `UnknownField`, `UnknownModel`, `LimitExceeded`, `NotBuilt`, those of a
+/// filter, and every refusal of a value.
+pub fn parse(table: &TableSchema, models: &Models, raw: Raw<'_>, floats: FloatRules) -> Result<Pipeline> {
+    read(Builder::new(table, Some(models), floats, &TRUSTED, &[]), raw)
 }
 
-/// As [`parse`], for a caller who knows some columns only.
+/// As [`parse`], for a caller who knows some columns only, and no other model.
 ///
 /// # Errors
 /// Those of [`parse`].
@@ -75,26 +71,32 @@ pub fn parse_within(
     rules: &Rules,
     hidden: &[bool],
 ) -> Result<Pipeline> {
-    read(Builder::new(table, floats, rules, hidden), raw)
+    read(Builder::new(table, None, floats, rules, hidden), raw)
 }
 
 fn read(mut builder: Builder<'_>, raw: Raw<'_>) -> Result<Pipeline> {
-    let stages = match check_depth(raw, "a pipeline", "pipeline", builder.rules.max_items)? {
-        Raw::List(stages) => stages,
-        raw => return Err(invalid(format!("expected a list of stages, got {}", raw.type_name())).path("pipeline")),
-    };
-    if stages.len() > MAX_STAGES {
-        let error = Error::new(ErrorKind::LimitExceeded, format!("a pipeline has at most {MAX_STAGES} stages"));
-        return Err(error.path("pipeline"));
-    }
-    for (at, raw) in stages.into_iter().enumerate() {
-        let read = builder.stage(raw).and_then(|()| builder.check_size());
-        read.map_err(|error| error.within(&format!("[{at}]")).within("pipeline"))?;
-    }
+    let raw = check_depth(raw, "a pipeline", "pipeline", builder.rules.max_items)?;
+    builder.stages(raw).map_err(|error| error.within("pipeline"))?;
     Ok(builder.finish())
 }
 
 impl Builder<'_> {
+    fn stages(&mut self, raw: Raw<'_>) -> Result<()> {
+        let stages = match raw {
+            Raw::List(stages) => stages,
+            raw => return Err(invalid(format!("expected a list of stages, got {}", raw.type_name()))),
+        };
+        if stages.len() > MAX_STAGES {
+            let message = format!("a pipeline has at most {MAX_STAGES} stages");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        for (at, raw) in stages.into_iter().enumerate() {
+            let read = self.stage(raw).and_then(|()| self.check_size());
+            read.map_err(|error| error.within(&format!("[{at}]")))?;
+        }
+        self.settle()
+    }
+
     fn stage(&mut self, raw: Raw<'_>) -> Result<()> {
         let entry = match raw {
             Raw::Map(entries) => <[_; 1]>::try_from(entries).ok(),
@@ -105,28 +107,35 @@ impl Builder<'_> {
                 invalid("a stage is a dict with one operator").hint(format!("the stages are {}", STAGES.join(", ")))
             );
         };
-        let done = match &*name {
+        let done = self.allows(&name).and_then(|()| match &*name {
             "$match" => self.keep(raw),
             "$group" => self.read_group(raw),
             "$sort" => self.read_sort(raw),
-            "$limit" => self.read_count(raw, 1).map(|count| self.limit(count)),
-            "$skip" => self.read_count(raw, 0).map(|count| self.skip(count)),
+            "$limit" => self.read_count(raw, 1).and_then(|count| self.limit(count)),
+            "$lookup" => self.read_lookup(raw),
+            "$skip" => self.read_count(raw, 0).and_then(|count| self.skip(count)),
             "$count" => self.read_total(raw),
             "$project" => self.read_project(raw),
             "$addFields" | "$set" => self.read_added(raw),
             "$unset" => self.read_unset(raw),
+            "$setWindowFields" => self.read_window_fields(raw),
             "$bucket" => self.read_bucket(raw),
+            "$replaceRoot" => self.read_replaced_root(raw),
+            "$replaceWith" => self.read_replaced(raw),
             "$sample" => self.read_sample(raw),
             "$unwind" => self.read_unwind(raw),
             "$sortByCount" => self.read_sort_by_count(raw),
             name => Err(unknown_stage(name)),
-        };
+        });
         done.map_err(|error| error.within(&name))
     }
 
     fn keep(&mut self, raw: Raw<'_>) -> Result<()> {
         let row = self.row();
         let mut filter = parse_checked(&row, raw, self.floats, &self.row_rules())?;
+        for at in filter.columns() {
+            check_value(&row.columns[at])?;
+        }
         self.make_plain()?;
         filter.rename(&self.inputs()?);
         if filter != Filter::And(Vec::new()) {
@@ -136,6 +145,12 @@ impl Builder<'_> {
     }
 
     fn read_sort(&mut self, raw: Raw<'_>) -> Result<()> {
+        let row = self.row();
+        let order = Self::read_order(&row, raw)?;
+        self.sort(&order)
+    }
+
+    fn read_order(row: &TableSchema, raw: Raw<'_>) -> Result<Vec<Order>> {
         let Raw::Map(entries) = raw else {
             return Err(invalid(format!("expected a dict of fields, got {}", raw.type_name()))
                 .hint("write {\"price\": -1, \"name\": 1}"));
@@ -143,7 +158,7 @@ impl Builder<'_> {
         if entries.is_empty() {
             return Err(invalid("it names no field"));
         }
-        let (row, mut order) = (self.row(), Vec::with_capacity(entries.len()));
+        let mut order = Vec::with_capacity(entries.len());
         for (name, raw) in entries {
             let column = row.resolve(&name).map_err(|error| error.within(&name))?;
             let descending = match raw {
@@ -152,12 +167,12 @@ impl Builder<'_> {
                 _ => return Err(invalid("the order of a field is 1, ascending, or -1, descending").within(&name)),
             };
             let ty = &row.columns[column].ty;
-            if matches!(ty, LogicalType::List { .. } | LogicalType::Json) {
+            if matches!(ty, LogicalType::List { .. } | LogicalType::Json | LogicalType::Rows(_)) {
                 return Err(invalid(format!("{} has no order", ty.name())).within(&name));
             }
             order.push(Order { column, descending });
         }
-        self.sort(&order)
+        Ok(order)
     }
 
     fn read_count(&mut self, raw: Raw<'_>, least: i64) -> Result<u64> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Seek, Selection};
+use super::{Include, Seek, Selection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableSchema;
 
@@ -24,6 +24,8 @@ pub struct ReadPlan {
     pub total: bool,
     /// Whether the rows stay locked until the transaction ends.
     pub lock: bool,
+    /// What comes with each row, in columns behind those of the table.
+    pub include: Vec<Include>,
     /// Whose list it is, where not every caller has the same.
     pub view: Option<[u8; 32]>,
 }
@@ -43,6 +45,7 @@ impl ReadPlan {
             include_deleted: false,
             total: false,
             lock: false,
+            include: Vec::new(),
             view: None,
         }
     }

@@ -77,6 +77,9 @@ impl ScopedPlan {
     /// # Errors
     /// `MissingTenant` for a multi-tenant table without a tenant in the scope.
     pub fn new(plan: Plan, scope: &Scope) -> Result<Self> {
+        for table in plan.related() {
+            scope.tenant_of(table)?;
+        }
         let live = if plan.includes_deleted() { None } else { plan.table().role(Role::DeletedAt) };
         let Some(tenant) = scope.tenant_of(plan.table())? else {
             return Ok(ScopedPlan { plan, tenant: None, live, scope: scope.clone() });

@@ -25,18 +25,24 @@ impl Models {
         self.0.insert(table.model.clone(), table);
     }
 
+    /// # Errors
+    /// `UnknownModel` for one that was never declared.
+    pub fn named(&self, model: &str) -> Result<Arc<TableSchema>> {
+        self.0.get(model).map(Arc::clone).ok_or_else(|| {
+            let known = did_you_mean(model, self.0.keys().map(String::as_str));
+            let hint = known.map(|known| format!("did you mean `{known}`?"));
+            Error::new(ErrorKind::UnknownModel, format!("{model} is no model of this DataFlow"))
+                .hint(hint.unwrap_or_else(|| "declare it with `@db.model` too".to_owned()))
+        })
+    }
+
     /// The model that a reference of `table` leads to.
     ///
     /// # Errors
     /// `UnknownModel` for one that was never declared.
     pub fn target(&self, table: &TableSchema, reference: &Reference) -> Result<Arc<TableSchema>> {
-        self.0.get(&reference.model).map(Arc::clone).ok_or_else(|| {
-            let known = did_you_mean(&reference.model, self.0.keys().map(String::as_str));
-            let hint = known.map(|known| format!("did you mean `{known}`?"));
-            Error::new(ErrorKind::UnknownModel, format!("{} is no model of this DataFlow", reference.model))
-                .path(format!("{}.{}", table.model, table.columns[reference.column].name))
-                .hint(hint.unwrap_or_else(|| "declare it with `@db.model` too".to_owned()))
-        })
+        let path = || format!("{}.{}", table.model, table.columns[reference.column].name);
+        self.named(&reference.model).map_err(|error| error.path(path()))
     }
 
     /// The relation of a model by its name: the row that a reference leads to, or the rows that refer to this one.

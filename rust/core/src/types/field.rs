@@ -31,6 +31,7 @@ impl LogicalType {
             LogicalType::Time => DataType::Time64(TimeUnit::Microsecond),
             LogicalType::Duration => DataType::Duration(TimeUnit::Microsecond),
             LogicalType::List { item } => DataType::List(Arc::new(item.field("item", false))),
+            LogicalType::Rows(rows) => rows.arrow(),
         }
     }
 

@@ -28,12 +28,15 @@ use crate::dsn::{ServerUrl, Tls, TlsMode};
 /// A binary collation: under another the optimiser takes `f(x, 'a') = 1` and `f(x, 'A') = 1` for one condition (10.11).
 /// MySQL does not run what stands in `/*M! … */`.
 ///
+/// Rows in a row and the lists of a group are texts of GROUP_CONCAT, of any length that a packet has; one that is cut
+/// warns, and then the statement is an error.
+///
 /// Who reads a stream of rows may take his time between two of them: `net_write_timeout`.
 const SESSION: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin /*M!, collation_connection = utf8mb4_nopad_bin */, \
      autocommit = 1, time_zone = '+00:00', lc_messages = 'en_US', foreign_key_checks = 1, unique_checks = 1, \
      sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
      NO_ENGINE_SUBSTITUTION', sql_notes = 1, max_sort_length = 16384, \
-     net_write_timeout = 28800";
+     group_concat_max_len = 4294967295, net_write_timeout = 28800";
 
 /// The protocol's largest packet. A server may send a row that is larger than its own `max_allowed_packet`.
 const LARGEST_PACKET: usize = 1 << 30;

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use chrono::NaiveDate;
+use dataflow_core::batch::ColumnBuilder;
 use dataflow_core::dialect::Returned;
 use dataflow_core::types::{FloatRules, LogicalType, check_choice, read_json, read_list};
 use dataflow_core::value::{Raw, Value};
 use dataflow_core::{Error, Result};
 use mysql_async::{Row, Value as Wire};
 
+use super::nested::append_rows;
 use crate::fetch::{RowSink, unreadable};
 
 const FINITE: FloatRules = FloatRules { nan: false, infinity: false };
@@ -22,6 +24,10 @@ pub(super) fn decode_row(row: Row, returns: &[Returned], sink: &mut RowSink) -> 
     }
     for ((value, returned), column) in values.into_iter().zip(returns).zip(&mut sink.columns) {
         let value = value.unwrap_or(Wire::NULL);
+        if let ColumnBuilder::Rows(rows) = column {
+            append_rows(rows, returned, &value)?;
+            continue;
+        }
         if value == Wire::NULL && !returned.nullable {
             return Err(unreadable(&returned.name, "it is null"));
         }
@@ -44,20 +50,7 @@ pub(super) fn decode<'a>(ty: &LogicalType, wire: &'a Wire) -> Result<Value<'a>, 
             i64::try_from(*value).map(Value::Int).map_err(|_| "an int field holds at most 2^63 - 1".into())
         }
         (LogicalType::Float, Wire::Double(value)) => Ok(Value::Float(*value)),
-        (LogicalType::Decimal { .. }, Wire::Bytes(text)) => decode_decimal(ty, text),
-        (LogicalType::Text { .. }, Wire::Bytes(bytes)) => Ok(Value::Text(text(bytes)?.into())),
-        (LogicalType::Choice { values }, Wire::Bytes(bytes)) => {
-            let text = text(bytes)?;
-            check_choice(text, values).map_err(|_| "it is none of the model's choices")?;
-            Ok(Value::Text(text.into()))
-        }
-        (LogicalType::List { item }, Wire::Bytes(bytes)) => Ok(Value::List(read_list(item, text(bytes)?)?)),
-        (LogicalType::Json, Wire::Bytes(bytes)) => Ok(read_json(text(bytes)?)?),
-        (LogicalType::Bytes, Wire::Bytes(bytes)) => Ok(Value::Bytes(bytes.into())),
-        (LogicalType::Uuid, Wire::Bytes(bytes)) => {
-            let uuid = bytes.as_slice().try_into().map_err(|_| "a UUID has 16 bytes")?;
-            Ok(Value::Uuid(uuid))
-        }
+        (_, Wire::Bytes(bytes)) => decode_bytes(ty, bytes),
         (LogicalType::Instant, wire) => decode_datetime(wire).map(Value::Instant),
         (LogicalType::WallTime, wire) => decode_datetime(wire).map(Value::WallTime),
         (LogicalType::Date, Wire::Date(_, _, _, 0, 0, 0, 0)) => decode_date(wire),
@@ -66,6 +59,27 @@ pub(super) fn decode<'a>(ty: &LogicalType, wire: &'a Wire) -> Result<Value<'a>, 
         }
         (LogicalType::Duration, Wire::Int(us)) => Ok(Value::Duration(*us)),
         (ty, wire) => Err(format!("{} was expected, the column holds {}", ty.name(), form(wire)).into()),
+    }
+}
+
+/// What travels as bytes.
+pub(super) fn decode_bytes<'a>(ty: &LogicalType, bytes: &'a [u8]) -> Result<Value<'a>, Cow<'static, str>> {
+    match ty {
+        LogicalType::Decimal { .. } => decode_decimal(ty, bytes),
+        LogicalType::Text { .. } => Ok(Value::Text(text(bytes)?.into())),
+        LogicalType::Choice { values } => {
+            let text = text(bytes)?;
+            check_choice(text, values).map_err(|_| "it is none of the model's choices")?;
+            Ok(Value::Text(text.into()))
+        }
+        LogicalType::List { item } => Ok(Value::List(read_list(item, text(bytes)?)?)),
+        LogicalType::Json => Ok(read_json(text(bytes)?)?),
+        LogicalType::Bytes => Ok(Value::Bytes(bytes.into())),
+        LogicalType::Uuid => {
+            let uuid = bytes.try_into().map_err(|_| "a UUID has 16 bytes")?;
+            Ok(Value::Uuid(uuid))
+        }
+        ty => Err(format!("{} was expected, the column holds text, bytes or a decimal", ty.name()).into()),
     }
 }
 
@@ -79,7 +93,7 @@ fn decode_decimal(ty: &LogicalType, text: &[u8]) -> Result<Value<'static>, Cow<'
     }
 }
 
-fn text(bytes: &[u8]) -> Result<&str, Cow<'static, str>> {
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Cow<'static, str>> {
     std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
 }
 

@@ -167,6 +167,7 @@ fn encoder(ty: LogicalType, column: &dyn Array) -> Encoder<'_> {
             let items = list_cell(&item, column, row)?;
             Ok(Wire::Bytes(render_list(&item, &items)?.into_bytes()))
         }),
+        LogicalType::Rows(_) => Box::new(|_| Err(Error::internal("rows are no data of a table"))),
     }
 }
 

@@ -109,6 +109,7 @@ fn encoder(ty: LogicalType, column: &dyn Array) -> Encoder<'_> {
             let items = list_cell(&item, column, row)?;
             put_escaped(out, render_list(&item, &items)?.as_bytes())
         }),
+        LogicalType::Rows(_) => Box::new(|_, _| Err(Error::internal("rows are no data of a table"))),
     }
 }
 

@@ -12,9 +12,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::driver::PostgresDriver;
+use super::link::{Address, Door};
 use super::tls;
 use crate::driver::{Access, BulkForm, Capabilities, Connector, Driver};
 use crate::dsn::{ServerUrl, TlsMode};
@@ -22,7 +22,7 @@ use crate::fetch::text_cell;
 
 pub(crate) struct PostgresConnector {
     config: Config,
-    tls: MakeRustlsConnect,
+    door: Door,
     address: String,
     statement_cache: bool,
     port: u16,
@@ -34,13 +34,6 @@ impl PostgresConnector {
     pub fn new(url: &ServerUrl, connect_timeout: Duration, statement_cache: bool) -> Result<Self> {
         let mut config = Config::new();
         config
-            .host(&url.host)
-            .port(url.port)
-            .connect_timeout(connect_timeout)
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(30))
-            .keepalives_interval(Duration::from_secs(5))
-            .keepalives_retries(3)
             .ssl_mode(match url.tls.mode {
                 TlsMode::Disable => SslMode::Disable,
                 TlsMode::Prefer => SslMode::Prefer,
@@ -65,7 +58,10 @@ impl PostgresConnector {
         let statement_cache = statement_cache && !url.pgbouncer;
         Ok(PostgresConnector {
             config,
-            tls: tls::connector(&url.tls)?,
+            door: Door {
+                address: Address { host: url.host.clone(), port: url.port, timeout: connect_timeout },
+                tls: tls::connector(&url.tls)?,
+            },
             address,
             statement_cache,
             port: url.port,
@@ -89,6 +85,12 @@ impl PostgresConnector {
         Ok(*self.direct.get_or_init(|| direct))
     }
 
+    /// The driver names the step that failed and the operating system's reason, never the login.
+    fn unreachable(&self, reason: &dyn std::fmt::Display) -> Error {
+        Error::new(ErrorKind::ConnectionRefused, format!("cannot connect to {}: {reason}", self.address))
+            .hint("is the server running, and are host and port right?")
+    }
+
     fn refused(&self, error: &tokio_postgres::Error) -> Error {
         let sqlstate = error.code().map(|code| code.code().to_owned());
         let address = &self.address;
@@ -103,9 +105,7 @@ impl PostgresConnector {
             }
             Some("53300") => Error::new(ErrorKind::ConnectionRefused, format!("{address} has no connection left"))
                 .hint("lower pool_size, or raise max_connections on the server"),
-            // The driver names the step that failed and the operating system's reason, never the login.
-            _ => Error::new(ErrorKind::ConnectionRefused, format!("cannot connect to {address}: {}", reason(error)))
-                .hint("is the server running, and are host and port right?"),
+            _ => self.unreachable(&reason(error)),
         };
         match sqlstate {
             Some(code) => refusal.sqlstate(code),
@@ -124,10 +124,12 @@ fn reason(error: &tokio_postgres::Error) -> String {
 impl Connector for PostgresConnector {
     fn connect(&self, _access: Access) -> BoxFuture<'_, Result<Box<dyn Driver>>> {
         Box::pin(async {
+            let link = self.door.address.dial().await.map_err(|error| self.unreachable(&error))?;
+            let tls = self.door.tls().map_err(|error| self.unreachable(&error))?;
             let (client, connection) =
-                self.config.connect(self.tls.clone()).await.map_err(|error| self.refused(&error))?;
+                self.config.connect_raw(link, tls).await.map_err(|error| self.refused(&error))?;
             let connection = Box::pin(connection.map(drop));
-            let mut driver = PostgresDriver::new(client, connection, self.tls.clone());
+            let mut driver = PostgresDriver::new(client, connection, self.door.clone());
             if self.may_prepare(&mut driver).await? {
                 driver.keep_prepared();
             }

@@ -8,6 +8,7 @@ use dataflow_core::value::Value;
 use tokio_postgres::types::{FromSql, Type};
 
 use super::encode::{EPOCH_DAYS, EPOCH_US, JSONB_VERSION};
+use super::records::Records;
 use super::wire_type::wire_type;
 use crate::fetch::unreadable;
 
@@ -25,12 +26,20 @@ impl<'a> FromSql<'a> for Field<'a> {
 }
 
 pub(super) fn append(builder: &mut ColumnBuilder, column: &Returned, field: Option<Field<'_>>) -> Result<()> {
-    match field {
-        None => builder.append_null(),
-        Some(Field(bytes)) => {
-            let value = decode(&column.ty, bytes).map_err(|why| unreadable(&column.name, why))?;
-            builder.append(&value)?;
+    let refused = |why: String| unreadable(&column.name, why);
+    match (builder, field) {
+        (ColumnBuilder::Rows(rows), Some(Field(bytes))) => {
+            let mut records = Records::read(bytes).map_err(refused)?;
+            rows.append(records.count, |builder, column| {
+                let field = records.next(column).map_err(|why| unreadable(&column.name, why))?;
+                append(builder, column, field.map(Field))
+            })?;
+            records.end().map_err(refused)?;
         }
+        (ColumnBuilder::Rows(_), None) => return Err(refused("rows are never null".to_owned())),
+        (_, None) if !column.nullable => return Err(refused("it is null where the model takes none".to_owned())),
+        (builder, None) => builder.append_null(),
+        (builder, Some(Field(bytes))) => builder.append(&decode(&column.ty, bytes).map_err(refused)?)?,
     }
     Ok(())
 }
@@ -64,6 +73,7 @@ pub(super) fn decode<'a>(ty: &LogicalType, bytes: &'a [u8]) -> std::result::Resu
             Some((&JSONB_VERSION, json)) => read_jsonb(text(json)?)?,
             _ => return Err("jsonb of another version".to_owned()),
         },
+        LogicalType::Rows(_) => return Err("rows where a value is expected".to_owned()),
     })
 }
 

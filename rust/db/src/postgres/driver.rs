@@ -13,11 +13,11 @@ use futures_util::future::BoxFuture;
 use futures_util::{SinkExt, TryStreamExt};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, RowStream, SimpleQueryMessage};
-use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::decode::{Field, append};
 use super::encode::{encode_array, encode_column, encode_rows, encode_value};
 use super::error::{is_stale_statement, lost, translate};
+use super::link::Door;
 use super::wire_type::{array_type, wire_type};
 use crate::copy::copy_stream;
 use crate::driver::{Chunks, Driver, Reply};
@@ -29,7 +29,7 @@ const STATEMENT_CACHE: usize = 256;
 pub(super) struct PostgresDriver {
     speaker: Speaker,
     wire: Wire,
-    tls: MakeRustlsConnect,
+    door: Door,
 }
 
 /// Says what is wanted, and hears the answers.
@@ -98,9 +98,9 @@ impl ToSql for Encoded {
 
 impl PostgresDriver {
     /// `connection` is polled by the exchanges of `client`; how it ends is told to the exchange under way, as its error.
-    pub fn new(client: Client, connection: BoxFuture<'static, ()>, tls: MakeRustlsConnect) -> Self {
+    pub fn new(client: Client, connection: BoxFuture<'static, ()>, door: Door) -> Self {
         let speaker = Speaker { client, prepared: None, out_of_step: false };
-        PostgresDriver { speaker, wire: Wire(Some(connection)), tls }
+        PostgresDriver { speaker, wire: Wire(Some(connection)), door }
     }
 
     pub fn keep_prepared(&mut self) {
@@ -255,10 +255,12 @@ impl Driver for PostgresDriver {
     }
 
     fn interrupt(&self) -> BoxFuture<'static, ()> {
-        let (token, tls) = (self.speaker.client.cancel_token(), self.tls.clone());
+        let (token, door) = (self.speaker.client.cancel_token(), self.door.clone());
         Box::pin(async move {
             // One that does not arrive changes nothing: the socket is closed after the grace.
-            token.cancel_query(tls).await.ok();
+            if let (Ok(link), Ok(tls)) = (door.address.dial().await, door.tls()) {
+                token.cancel_query_raw(link, tls).await.ok();
+            }
         })
     }
 

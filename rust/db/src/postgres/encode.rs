@@ -72,6 +72,7 @@ impl<'a> FieldEncoder<'a> {
                 let items = Box::new(FieldEncoder::new(field, lists.values().as_ref())?);
                 FieldEncoder::Array { lists, items, item_oid: wire_type(&item).oid() }
             }
+            LogicalType::Rows(_) => return Err(Error::internal("rows are no data of a table")),
         })
     }
 

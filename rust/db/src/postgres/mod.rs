@@ -5,6 +5,8 @@ mod decode;
 mod driver;
 pub(crate) mod encode;
 mod error;
+mod link;
+mod records;
 mod tls;
 mod wire_type;
 

@@ -19,6 +19,7 @@ pub(super) fn wire_type(ty: &LogicalType) -> Type {
         LogicalType::Duration => Type::INTERVAL,
         LogicalType::List { item } => array_type(&wire_type(item)),
         LogicalType::Json => Type::JSONB,
+        LogicalType::Rows(_) => Type::RECORD_ARRAY,
     }
 }
 

@@ -128,6 +128,7 @@ fn values<'v>(field: &Field, array: &'v dyn Array) -> Result<Values<'v>> {
         LogicalType::Time => Values::Time(array.as_primitive::<Time64MicrosecondType>()),
         LogicalType::Duration => Values::Duration(array.as_primitive::<DurationMicrosecondType>()),
         LogicalType::List { item } => Values::List(array.as_list::<i32>(), *item),
+        LogicalType::Rows(_) => return Err(Error::internal("rows are no data of a table")),
     })
 }
 

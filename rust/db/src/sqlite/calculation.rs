@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use dataflow_core::dialect::calculation::{
-    ABSOLUTE, ADD, AVERAGE, CEILING, DEVIATION, DIVIDE, FIT, FLOAT, FLOOR, MULTIPLY, NUMBER, Number, SCALE, SUBTRACT,
-    SUM, Total,
+    ABSOLUTE, ADD, AVERAGE, CEILING, CUT, DEVIATION, DIVIDE, FIT, FLOAT, FLOOR, MULTIPLY, NUMBER, Number, SCALE,
+    SUBTRACT, SUM, TEXT, Total,
 };
 use libsqlite3_sys as ffi;
 
@@ -21,7 +21,7 @@ type End = unsafe extern "C" fn(*mut ffi::sqlite3_context);
 /// # Safety
 /// `db` is an open connection that only this thread uses.
 pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
-    let binary: [(&str, Call); 9] = [
+    let binary: [(&str, Call); 10] = [
         (ADD, binary::<0>),
         (SUBTRACT, binary::<1>),
         (MULTIPLY, binary::<2>),
@@ -31,16 +31,18 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
         (DIVIDE, binary::<6>),
         (FLOAT, binary::<7>),
         (FIT, binary::<8>),
+        (CUT, binary::<9>),
     ];
     // SAFETY: the caller's promise.
     unsafe {
         for (name, call) in binary {
             make(db, name, 2, Some(call), None, None);
         }
+        make(db, TEXT, 2, Some(to_text), None, None);
         make(db, NUMBER, 2, Some(of_text), None, None);
         make(db, ABSOLUTE, 1, Some(absolute), None, None);
-        make(db, SUM, 1, None, Some(step::<false>), Some(end_sum));
-        make(db, AVERAGE, 2, None, Some(step::<false>), Some(end_average));
+        make_window(db, SUM, 1, end_sum, value_sum);
+        make_window(db, AVERAGE, 2, end_average, value_average);
         make(db, DEVIATION, 2, None, Some(step::<true>), Some(end_deviation));
     }
 }
@@ -61,7 +63,21 @@ unsafe fn make(
     unsafe { ffi::sqlite3_create_function_v2(db, name.as_ptr(), count, FLAGS, none, call, step, end, None) };
 }
 
-const BINARY: [&str; 9] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, DIVIDE, FLOAT, FIT];
+/// A total of a group or of a window.
+///
+/// # Safety
+/// As [`make`].
+unsafe fn make_window(db: *mut ffi::sqlite3, name: &str, count: c_int, end: End, value: End) {
+    let Ok(name) = CString::new(name) else { return };
+    let (none, step, inverse) = (ptr::null_mut(), Some(step::<false> as Call), Some(inverse as Call));
+    let (end, value) = (Some(end), Some(value));
+    // SAFETY: the caller's promise; SQLite copies the name.
+    unsafe {
+        ffi::sqlite3_create_window_function(db, name.as_ptr(), count, FLAGS, none, step, end, value, inverse, None)
+    };
+}
+
+const BINARY: [&str; 10] = [ADD, SUBTRACT, MULTIPLY, SCALE, CEILING, FLOOR, DIVIDE, FLOAT, FIT, CUT];
 
 /// # Safety
 /// SQLite calls it with two values.
@@ -104,6 +120,28 @@ unsafe extern "C" fn of_text(context: *mut ffi::sqlite3_context, _count: c_int, 
     }
 }
 
+/// # Safety
+/// SQLite calls it with two values.
+unsafe extern "C" fn to_text(context: *mut ffi::sqlite3_context, _count: c_int, values: *mut *mut ffi::sqlite3_value) {
+    // SAFETY: the caller's promise; SQLite copies the text.
+    unsafe {
+        let number = match read(*values) {
+            Read::Number(number) => number,
+            Read::Null => return ffi::sqlite3_result_null(context),
+            Read::Other => return refuse(context),
+        };
+        let scale = ffi::sqlite3_value_int64(*values.add(1));
+        // A panic must not unwind into C.
+        let text = catch_unwind(|| number.to_text(scale)).unwrap_or(None);
+        match text.map(|text| (c_int::try_from(text.len()), text)) {
+            Some((Ok(length), text)) => {
+                ffi::sqlite3_result_text(context, text.as_ptr().cast(), length, ffi::SQLITE_TRANSIENT());
+            }
+            _ => refuse(context),
+        }
+    }
+}
+
 /// A group's numbers so far, and the second argument: the zeros its average is given, or what lessens its number.
 #[derive(Default)]
 struct Group {
@@ -143,6 +181,53 @@ unsafe extern "C" fn step<const DEVIATES: bool>(
                 group.failed |= !matches!(added, Ok(Some(())));
             }
             Read::Other => group.failed = true,
+        }
+    }
+}
+
+/// Takes the values out of a window again that were put into it first.
+///
+/// # Safety
+/// SQLite calls it with the values of an earlier [`step`] of the same window.
+unsafe extern "C" fn inverse(context: *mut ffi::sqlite3_context, _count: c_int, values: *mut *mut ffi::sqlite3_value) {
+    // SAFETY: the caller's promise: the place was written by `step`.
+    unsafe {
+        let place = ffi::sqlite3_aggregate_context(context, 0).cast::<*mut Group>();
+        if place.is_null() || (*place).is_null() {
+            return refuse(context);
+        }
+        let group = &mut **place;
+        if let Read::Number(number) = read(*values) {
+            let removed = catch_unwind(AssertUnwindSafe(|| group.total.remove(number)));
+            group.failed |= !matches!(removed, Ok(Some(())));
+        }
+    }
+}
+
+/// # Safety
+/// SQLite calls it for each row of a window.
+unsafe extern "C" fn value_sum(context: *mut ffi::sqlite3_context) {
+    // SAFETY: the caller's promise.
+    unsafe { value(context, |group| group.total.sum()) }
+}
+
+/// # Safety
+/// As [`value_sum`].
+unsafe extern "C" fn value_average(context: *mut ffi::sqlite3_context) {
+    // SAFETY: the caller's promise.
+    unsafe { value(context, |group| group.total.average(group.second)) }
+}
+
+/// # Safety
+/// As [`value_sum`].
+unsafe fn value(context: *mut ffi::sqlite3_context, result: impl FnOnce(&Group) -> Option<Option<Number>>) {
+    // SAFETY: the caller's promise; nothing is allocated for a window without rows so far.
+    unsafe {
+        let place = ffi::sqlite3_aggregate_context(context, 0).cast::<*mut Group>();
+        match (!place.is_null()).then(|| (*place).as_ref()).flatten() {
+            None => ffi::sqlite3_result_null(context),
+            Some(group) if group.failed => refuse(context),
+            Some(group) => give(context, || result(group)),
         }
     }
 }

@@ -8,6 +8,7 @@ use dataflow_core::types::{
 use dataflow_core::value::Value;
 use dataflow_core::{Error, Result};
 
+use super::rows::Reader;
 use super::statement::Cell;
 use crate::fetch::unreadable;
 
@@ -19,6 +20,7 @@ pub(super) fn append(builder: &mut ColumnBuilder, column: &Returned, cell: Cell<
     let refuse = |why: &str| Err(unreadable(&column.name, why));
     match (builder, cell) {
         (_, Cell::Null) if !column.nullable => return refuse("it is null where the model takes none"),
+        (ColumnBuilder::Rows(_), Cell::Null) => return refuse("rows are never null"),
         (builder, Cell::Null) => builder.append_null(),
         (ColumnBuilder::Bool(b), Cell::Int(value @ (0 | 1))) => b.append_value(value == 1),
         (ColumnBuilder::Bool(_), Cell::Int(_)) => return refuse("a bool is stored as 0 or 1"),
@@ -60,6 +62,14 @@ pub(super) fn append(builder: &mut ColumnBuilder, column: &Returned, cell: Cell<
             Ok(items) => builder.append(&items)?,
             Err(why) => return refuse(why),
         },
+        (ColumnBuilder::Rows(rows), Cell::Blob(bytes)) => {
+            let cut = || unreadable(&column.name, "it is not the rows that the statement asked for");
+            let mut reader = Reader::new(bytes).ok_or_else(cut)?;
+            rows.append(reader.rows, |builder, column| append(builder, column, reader.next().ok_or_else(cut)?))?;
+            if !reader.is_at_end() {
+                return Err(cut());
+            }
+        }
         (_, cell) => return refuse(&format!("{} is stored where {} is expected", storage(&cell), column.ty.name())),
     }
     Ok(())

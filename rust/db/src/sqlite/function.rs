@@ -10,7 +10,7 @@ use dataflow_core::dialect::{HAS_ANY_FUNCTION, LIKE_FUNCTION, NUMBER_FUNCTION, R
 use dataflow_core::filter::{Items, Like, NumberTest, Regex};
 use libsqlite3_sys as ffi;
 
-use super::calculation;
+use super::{calculation, rows};
 
 /// Deterministic: an index may be built on it. Innocuous: a schema may call it in a file whose schema is not trusted.
 pub(super) const FLAGS: c_int = ffi::SQLITE_UTF8 | ffi::SQLITE_DETERMINISTIC | ffi::SQLITE_INNOCUOUS;
@@ -73,6 +73,7 @@ pub(super) unsafe fn register(db: *mut ffi::sqlite3) {
         make::<Like>(db, LIKE_FUNCTION);
         make::<NumberTest>(db, NUMBER_FUNCTION);
         calculation::register(db);
+        rows::register(db);
     }
 }
 

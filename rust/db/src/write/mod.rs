@@ -194,7 +194,7 @@ impl Database {
         if context.transaction.as_ref().is_some_and(|transaction| transaction.read_only()) {
             return Err(Error::new(ErrorKind::TransactionState, "this transaction is read-only"));
         }
-        self.make_related_ready(table, filter.as_ref(), context).await?;
+        self.make_related_ready(table, filter.as_ref().map(Filter::related).unwrap_or_default(), context).await?;
         match (&step, job.without_rows(schema)?) {
             (Some(_), _) => self.make_ready(self.ledger(), context).await?,
             (None, Some(nothing)) => return Ok(nothing),

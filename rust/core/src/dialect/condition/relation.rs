@@ -38,7 +38,7 @@ impl Writer<'_> {
     }
 
     /// A name of its own for the other table: not that of the table around it, whose columns are named by it.
-    fn next_alias(&mut self, place: Place<'_>) -> String {
+    pub(in crate::dialect) fn next_alias(&mut self, place: Place<'_>) -> String {
         loop {
             self.related += 1;
             let alias = format!("related_{}", self.related);
@@ -50,7 +50,7 @@ impl Writer<'_> {
     }
 
     /// A column as it is called where another table is nearer.
-    fn outer_column(&self, place: Place<'_>, column: usize) -> String {
+    pub(in crate::dialect) fn outer_column(&self, place: Place<'_>, column: usize) -> String {
         match place {
             Place::Table(table) => {
                 format!("{}.{}", self.dialect.quote(&self.dialect.table_name(table)), self.column(place, column))

@@ -19,7 +19,9 @@ impl Functions for Mysql {
             LogicalType::Instant | LogicalType::WallTime => "DATETIME(6)",
             LogicalType::Date => "DATE",
             LogicalType::Time => "TIME(6)",
-            LogicalType::Decimal { .. } | LogicalType::List { .. } | LogicalType::Json => return placeholder,
+            LogicalType::Decimal { .. } | LogicalType::List { .. } | LogicalType::Json | LogicalType::Rows(_) => {
+                return placeholder;
+            }
         };
         format!("CAST({placeholder} AS {cast})")
     }
@@ -43,6 +45,9 @@ impl Functions for Mysql {
             Function::Concat => format!("CONCAT({})", operands.join(", ")),
             Function::Length => format!("CHAR_LENGTH({only})"),
             Function::Substring { start, count } => format!("SUBSTRING({only}, {}, {count})", start + 1),
+            Function::Size => format!("JSON_LENGTH({only})"),
+            Function::Trim { start, end } => self.trimmed(only, start, end),
+            Function::Cut(place) => bounded(format!("TRUNCATE({only}, {place})")),
             Function::Part(Part::Day) => format!("DAYOFMONTH({only})"),
             Function::Part(part) => format!("{}({only})", part.name().to_ascii_uppercase()),
             Function::Truncate(part) => truncated(part, &only, ty),
@@ -51,26 +56,27 @@ impl Functions for Mysql {
     }
 
     /// A sum of floats beyond the largest would come back as 0: a product is checked.
-    fn sum(&self, operand: &str, ty: &LogicalType) -> String {
+    fn sum(&self, operand: &str, over: &str, ty: &LogicalType) -> String {
         match ty {
-            LogicalType::Int => format!("CAST(COALESCE(SUM({operand}), 0) AS SIGNED)"),
-            LogicalType::Float => bounded(&format!("COALESCE(SUM({operand}) * 1e0, 0e0)"), ty),
-            ty => bounded(&format!("COALESCE(SUM({operand}), 0)"), ty),
+            LogicalType::Int => format!("CAST(COALESCE(SUM({operand}){over}, 0) AS SIGNED)"),
+            LogicalType::Float => bounded(&format!("COALESCE(SUM({operand}){over} * 1e0, 0e0)"), ty),
+            ty => bounded(&format!("COALESCE(SUM({operand}){over}, 0)"), ty),
         }
     }
 
     /// Division rounds to four digits more than the dividend has, so what it divides leaves nothing over. All is counted
     /// in the last place of the average: a power of ten would not fit beside 38 digits.
-    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
+    fn average(&self, column: &str, over: &str, from: &LogicalType, ty: &LogicalType) -> String {
+        let (sum, count) = (format!("SUM({column}){over}"), format!("COUNT({column}){over}"));
         match (from, ty) {
             (_, LogicalType::Decimal { scale, .. }) => {
-                let (unit, divisor) = (least(*scale), format!("(2 * COUNT({column}))"));
-                let dividend = format!("(ABS(SUM({column})) * 2 + COUNT({column}) * {unit})");
+                let (unit, divisor) = (least(*scale), format!("(2 * {count})"));
+                let dividend = format!("(ABS({sum}) * 2 + {count} * {unit})");
                 let quotient = format!("({dividend} - MOD({dividend}, {divisor} * {unit})) / {divisor}");
-                bounded(&format!("SIGN(SUM({column})) * ({quotient})"), ty)
+                bounded(&format!("SIGN({sum}) * ({quotient})"), ty)
             }
-            (LogicalType::Int, _) => bounded(&format!("CAST(SUM({column}) AS DOUBLE) / COUNT({column})"), ty),
-            _ => bounded(&format!("SUM({column}) * 1e0 / COUNT({column})"), ty),
+            (LogicalType::Int, _) => bounded(&format!("CAST({sum} AS DOUBLE) / {count}"), ty),
+            _ => bounded(&format!("{sum} * 1e0 / {count}"), ty),
         }
     }
 
@@ -84,7 +90,7 @@ impl Functions for Mysql {
         bounded(&format!("{name}({operand}) * 1e0"), &LogicalType::Float)
     }
 
-    /// MariaDB pushes the condition into the group, reads a parameter there as a number and warns that it is none.
+    /// MariaDB pushes the condition into the group or the window, reads a parameter there as a number and warns that it is none.
     fn fences_groups(&self) -> bool {
         true
     }
@@ -115,6 +121,10 @@ impl Functions for Mysql {
             item,
             place: format!("CAST({name}.place - 1 AS SIGNED)"),
         }
+    }
+
+    fn listed(&self, value: &str, item: &LogicalType, place: &str, once: Option<&str>) -> String {
+        self.list_of(value, item, place, once)
     }
 
     /// A subquery of two rows where one is expected is an error of the server's, 1242.

@@ -30,12 +30,34 @@ impl Mysql {
         text + "\\z"
     }
 
+    /// A run of white space is looked at from its start only: the time is that of the text's length.
+    pub(super) fn trimmed(&self, text: String, start: bool, end: bool) -> String {
+        let flags = self.flags();
+        let mut trimmed = text;
+        if start {
+            let pattern = literal(&format!("{flags}\\A{WHITE_SPACE}+"));
+            trimmed = format!("REGEXP_REPLACE({trimmed}, {pattern}, '')");
+        }
+        if end {
+            let pattern = literal(&format!("{flags}(?<!{WHITE_SPACE}){WHITE_SPACE}+\\z"));
+            trimmed = format!("REGEXP_REPLACE({trimmed}, {pattern}, '')");
+        }
+        format!("({trimmed} COLLATE {})", self.collation())
+    }
+
     /// From the start of the text: PCRE counts its steps, and gives up with a warning, for each place it begins at.
     /// Without that a hopeless search takes time with the square of the text, and no KILL ends it.
     pub(super) fn searched(&self, regex: &Regex) -> String {
         let start = if regex.is_anchored() { "" } else { "\\A.*?" };
         format!("{}{start}(?:{})", self.flags(), regex.render(&ANCHORS))
     }
+}
+
+const WHITE_SPACE: &str = "[\\x{9}-\\x{d}\\x{20}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}]";
+
+/// In hexadecimal digits: a `?` of a pattern is no place of a parameter.
+fn literal(pattern: &str) -> String {
+    format!("_utf8mb4 x'{}'", pattern.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
 /// PCRE's `^` and `$` of lines do not know the line behind a last newline.

@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, Unwound, common, sign};
+use crate::dialect::function::{Functions, Unwound, common, sign, white_space};
 use crate::pipeline::{Function, Part};
 use crate::types::LogicalType;
 
@@ -35,29 +35,44 @@ impl Functions for Postgres {
             Function::Concat => format!("({})", operands.join(" || ")),
             Function::Length => format!("char_length({only})::bigint"),
             Function::Substring { start, count } => format!("substr({only}, {}, {count})", start + 1),
+            Function::Size => format!("cardinality({only})::bigint"),
+            Function::Trim { start, end } => {
+                let name = if start && end {
+                    "btrim"
+                } else if start {
+                    "ltrim"
+                } else {
+                    "rtrim"
+                };
+                let characters: String = white_space().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+                format!("{name}({only}, E'{characters}')")
+            }
+            Function::Cut(0) if *ty == LogicalType::Float => format!("trunc({only})"),
+            Function::Cut(place) => bounded(format!("trunc({only}, {place})")),
             Function::Part(part) => format!("floor(extract({} FROM {}))::bigint", part.name(), in_utc(&only, types)),
             Function::Truncate(part) => truncated(part, &only, ty),
             function => bounded(format!("({})", operands.join(sign(function).unwrap_or(" ")))),
         }
     }
 
-    fn sum(&self, operand: &str, ty: &LogicalType) -> String {
+    fn sum(&self, operand: &str, over: &str, ty: &LogicalType) -> String {
         match ty {
-            LogicalType::Float => format!("coalesce(sum({operand}), 0)"),
-            ty => format!("coalesce(sum({operand}), 0)::{}", self.reported_type(ty)),
+            LogicalType::Float => format!("coalesce(sum({operand}){over}, 0)"),
+            ty => format!("coalesce(sum({operand}){over}, 0)::{}", self.reported_type(ty)),
         }
     }
 
     /// `div` gives the whole part of a quotient exactly; digits are shifted so that it has all that are wanted.
-    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
+    fn average(&self, column: &str, over: &str, from: &LogicalType, ty: &LogicalType) -> String {
+        let (sum, count) = (format!("sum({column}){over}"), format!("count({column}){over}"));
         match (from, ty) {
             (_, LogicalType::Decimal { scale, .. }) => format!(
-                "(sign(sum({column})) * div(abs(sum({column})) * 2e{scale}::numeric + count({column}), \
-                 2 * count({column})::numeric) * 1e-{scale}::numeric)::{}",
+                "(sign({sum}) * div(abs({sum}) * 2e{scale}::numeric + {count}, \
+                 2 * ({count})::numeric) * 1e-{scale}::numeric)::{}",
                 self.reported_type(ty)
             ),
-            (LogicalType::Int, _) => format!("(sum({column})::double precision / count({column}))"),
-            _ => format!("(sum({column}) / count({column}))"),
+            (LogicalType::Int, _) => format!("(({sum})::double precision / {count})"),
+            _ => format!("({sum} / {count})"),
         }
     }
 
@@ -73,6 +88,14 @@ impl Functions for Postgres {
             item: format!("({name}.item{collation})"),
             place: format!("({name}.place - 1)"),
         }
+    }
+
+    fn listed(&self, value: &str, item: &LogicalType, place: &str, once: Option<&str>) -> String {
+        let list = self.reported_type(&LogicalType::List { item: Box::new(item.clone()) });
+        let once = once.map_or_else(String::new, |once| format!(" AND {once} = 1"));
+        format!(
+            "coalesce(array_agg({value} ORDER BY {place}) FILTER (WHERE {value} IS NOT NULL{once}), '{{}}')::{list}"
+        )
     }
 
     /// Before release 18 there is no largest bool, UUID or bytes.

@@ -17,12 +17,16 @@ pub const ABSOLUTE: &str = "dataflow_absolute";
 /// `dataflow_ceiling(a, scale)`, a decimal without places.
 pub const CEILING: &str = "dataflow_ceiling";
 pub const FLOOR: &str = "dataflow_floor";
+/// `dataflow_cut(a, digits)`: without that many of a decimal's last digits, or without the fraction of a float.
+pub const CUT: &str = "dataflow_cut";
 /// `dataflow_scale(a, zeros)`: an int or a decimal with more zeros, a decimal.
 pub const SCALE: &str = "dataflow_scale";
 /// `dataflow_fit(a, digits)`: a decimal that has no more of them.
 pub const FIT: &str = "dataflow_fit";
 /// `dataflow_number(text, scale)`: a number in JSON, a decimal of that scale or, for -1, a float.
 pub const NUMBER: &str = "dataflow_number";
+/// `dataflow_text(a, scale)`, of a decimal: with all its places.
+pub const TEXT: &str = "dataflow_text";
 /// `dataflow_float(a, scale)`, of a decimal: the nearest.
 pub const FLOAT: &str = "dataflow_float";
 /// `dataflow_deviation(a, from)`, of the floats of a group; `from` is what their number is lessened by.
@@ -89,6 +93,8 @@ impl Number {
                 let text = render_decimal(a, u8::try_from(scale).ok()?);
                 text.parse().ok().map(Number::Float)
             }
+            (CUT, Number::Float(a), _) => Some(Number::Float(a.trunc())),
+            (CUT, Number::Decimal(a), Number::Int(digits)) => Some(Number::Decimal(a / unit(digits)?)),
             (CEILING, Number::Float(a), _) => Some(Number::Float(a.ceil())),
             (FLOOR, Number::Float(a), _) => Some(Number::Float(a.floor())),
             (CEILING, Number::Decimal(a), Number::Int(scale)) => {
@@ -106,6 +112,12 @@ impl Number {
         let (whole, places) = text.split_once('.').unwrap_or((text, ""));
         let digits = (places.len() == scale).then(|| format!("{whole}{places}"))?;
         digits.parse().ok().and_then(decimal)
+    }
+
+    /// A decimal with all its places; None of another number.
+    pub fn to_text(self, scale: i64) -> Option<String> {
+        let Number::Decimal(digits) = self else { return None };
+        u8::try_from(scale).ok().filter(|scale| *scale <= 38).map(|scale| render_decimal(digits, scale))
     }
 
     pub fn absolute(self) -> Option<Number> {
@@ -167,6 +179,18 @@ impl Total {
             _ => return None,
         };
         self.count += 1;
+        Some(())
+    }
+
+    /// Takes a number out again that was added. None for a float: what is left of their sum is not the sum of the others.
+    pub fn remove(&mut self, number: Number) -> Option<()> {
+        self.count -= 1;
+        self.sum = match (std::mem::take(&mut self.sum), number) {
+            _ if self.count == 0 => Sum::Nothing,
+            (Sum::Int(a), Number::Int(b)) => Sum::Int(a.checked_sub(i128::from(b))?),
+            (Sum::Decimal(a), Number::Decimal(b)) => Sum::Decimal(a.checked_sub(i256::from_i128(b))?),
+            _ => return None,
+        };
         Some(())
     }
 
@@ -294,6 +318,23 @@ mod tests {
         assert_eq!(total.deviation(0), Some(Number::Float(22.5_f64.sqrt())));
         assert_eq!(total.deviation(1), Some(Number::Float(30.0_f64.sqrt())));
         assert_eq!(total.deviate(Number::Float(1e308)), None);
+    }
+
+    #[test]
+    fn what_is_taken_out_is_no_longer_in_a_sum() {
+        let most = 10_i128.pow(38) - 1;
+        for (a, b) in [
+            (Number::Int(i64::MAX), Number::Int(i64::MAX)),
+            (Number::Decimal(most), Number::Decimal(most)),
+            (Number::Decimal(-1), Number::Decimal(most)),
+        ] {
+            let mut total = total([a, b]);
+            total.remove(a).unwrap();
+            assert_eq!(total.sum(), Some(Some(b)));
+            total.remove(b).unwrap();
+            assert_eq!((total.sum(), total.average(0)), (Some(None), Some(None)));
+        }
+        assert_eq!(total([Number::Float(1e300), Number::Float(1.0)]).remove(Number::Float(1e300)), None);
     }
 
     #[test]

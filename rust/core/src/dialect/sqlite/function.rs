@@ -2,7 +2,7 @@
 
 use super::{Sqlite, calculation as own};
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, Unwound, common};
+use crate::dialect::function::{Functions, Unwound, common, white_space};
 use crate::pipeline::{Function, Part};
 use crate::types::LogicalType;
 
@@ -41,14 +41,27 @@ impl Functions for Sqlite {
             Function::Concat => format!("({})", operands.join(" || ")),
             Function::Length => format!("length({only})"),
             Function::Substring { start, count } => format!("substr({only}, {}, {count})", start + 1),
+            Function::Size => format!("json_array_length({only})"),
+            Function::Trim { start, end } => {
+                let name = if start && end {
+                    "trim"
+                } else if start {
+                    "ltrim"
+                } else {
+                    "rtrim"
+                };
+                let characters: Vec<_> = white_space().map(|c| u32::from(c).to_string()).collect();
+                format!("{name}({only}, char({}))", characters.join(", "))
+            }
+            Function::Cut(place) => format!("{}({only}, {})", own::CUT, scale.saturating_sub(place)),
             Function::Part(part) => part_of(part, &only, types),
             Function::Truncate(part) => truncated(part, &only, ty),
             _ => format!("{}({})", own::ADD, operands.join(", ")),
         }
     }
 
-    fn sum(&self, operand: &str, ty: &LogicalType) -> String {
-        format!("coalesce({}({operand}), {})", own::SUM, own::zero(ty))
+    fn sum(&self, operand: &str, over: &str, ty: &LogicalType) -> String {
+        format!("coalesce({}({operand}){over}, {})", own::SUM, own::zero(ty))
     }
 
     fn deviation(&self, operand: &str, is_sample: bool) -> String {
@@ -73,18 +86,45 @@ impl Functions for Sqlite {
         }
     }
 
+    fn listed(&self, value: &str, item: &LogicalType, place: &str, once: Option<&str>) -> String {
+        let once = once.map_or_else(String::new, |once| format!(" FILTER (WHERE {once} = 1)"));
+        let items = format!("group_concat({}, ',' ORDER BY {place}){once}", item_text(value, item));
+        format!("('[' || coalesce({items}, '') || ']')")
+    }
+
     /// SQLite 3.51 takes the descending order of a subquery with a limit for the ascending one that its groups are asked
     /// for. A sign keeps it from comparing the two.
     fn ordered_anew(&self, column: &str) -> String {
         format!("+{column}")
     }
 
-    fn average(&self, column: &str, from: &LogicalType, ty: &LogicalType) -> String {
+    fn average(&self, column: &str, over: &str, from: &LogicalType, ty: &LogicalType) -> String {
         let zeros = match (from, ty) {
             (LogicalType::Decimal { scale: from, .. }, LogicalType::Decimal { scale, .. }) => scale - from,
             _ => 0,
         };
-        format!("{}({column}, {zeros})", own::AVERAGE)
+        format!("{}({column}, {zeros}){over}", own::AVERAGE)
+    }
+}
+
+/// A value as a list has it in JSON; null of null. Moments are stored as the text that they have there.
+fn item_text(value: &str, item: &LogicalType) -> String {
+    let quoted = |text: &str| format!("'\"' || {text} || '\"'");
+    match item {
+        LogicalType::Bool => format!("CASE {value} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END"),
+        LogicalType::Text { .. } | LogicalType::Choice { .. } => {
+            format!("CASE WHEN {value} IS NOT NULL THEN json_quote({value}) END")
+        }
+        LogicalType::Decimal { scale, .. } => quoted(&format!("{}({value}, {scale})", own::TEXT)),
+        // The digits of null are none.
+        LogicalType::Bytes => quoted(&format!("CASE WHEN {value} IS NOT NULL THEN lower(hex({value})) END")),
+        LogicalType::Uuid => {
+            let part = |start, width| format!("substr(lower(hex({value})), {start}, {width})");
+            let parts = [part(1, 8), part(9, 4), part(13, 4), part(17, 4), part(21, 12)].join(" || '-' || ");
+            format!("CASE WHEN {value} IS NOT NULL THEN {} END", quoted(&parts))
+        }
+        LogicalType::Instant | LogicalType::WallTime | LogicalType::Date | LogicalType::Time => quoted(value),
+        _ => format!("CAST({value} AS TEXT)"),
     }
 }
 

@@ -1,26 +1,38 @@
 //! The levels as they grow: every stage is put into the last one, or into a new one behind it.
 
-use super::group::Total;
+use std::sync::Arc;
+
+use super::group::{Placed, Total};
 use super::invalid;
+use super::lookup::{Pending, Within, is_or_inside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Rules;
-use crate::pipeline::{Cell, Column, Expression, Level, MAX_LEVELS, Origin, Output, Pipeline};
+use crate::pipeline::{Cell, Column, Expression, Join, Level, MAX_LEVELS, Nested, Origin, Output, Pipeline};
 use crate::plan::Order;
-use crate::schema::{ColumnSchema, Role, TableSchema};
+use crate::schema::{ColumnSchema, Models, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType};
 
 pub(super) struct Builder<'t> {
-    table: &'t TableSchema,
+    pub(super) table: &'t TableSchema,
+    /// Those whose rows may be looked up; None where none may.
+    pub models: Option<&'t Models>,
     pub floats: FloatRules,
     pub rules: &'t Rules,
     done: Vec<Level>,
     pub level: Level,
+    /// Whose rows these are, where they are looked up.
+    pub within: Option<Within>,
+    pub pending: Vec<Pending>,
     /// Whether a `$sort` decides which row is the first.
     sorted: bool,
     /// Whether the rows are still those of the table.
     pub untouched: bool,
     /// Expressions so far.
     pub nodes: usize,
+    /// Levels so far, those of lookups too.
+    pub levels: usize,
+    /// The models that were looked into so far.
+    pub lookups: Vec<Arc<TableSchema>>,
 }
 
 /// A column of a projected row.
@@ -33,16 +45,36 @@ pub(super) enum Projected {
 
 impl<'t> Builder<'t> {
     /// `hidden` are columns that the caller does not know, none where it ends.
-    pub fn new(table: &'t TableSchema, floats: FloatRules, rules: &'t Rules, hidden: &[bool]) -> Self {
+    pub fn new(
+        table: &'t TableSchema,
+        models: Option<&'t Models>,
+        floats: FloatRules,
+        rules: &'t Rules,
+        hidden: &[bool],
+    ) -> Self {
         let column = |(at, column): (usize, &ColumnSchema)| Column {
             name: column.name.clone(),
             ty: column.ty.clone(),
             nullable: column.nullable,
-            origin: Some(Origin { column: at, is_item: false }),
+            origin: Some(Origin { lookup: 0, column: at, is_item: false, is_listed: false }),
         };
         let input = table.columns.iter().enumerate().map(column).collect();
         let level = Level::over(input, hidden, Vec::new(), table.key.clone());
-        Builder { table, floats, rules, done: Vec::new(), level, sorted: false, untouched: true, nodes: 0 }
+        Builder {
+            table,
+            models,
+            floats,
+            rules,
+            done: Vec::new(),
+            level,
+            within: None,
+            pending: Vec::new(),
+            sorted: false,
+            untouched: true,
+            nodes: 0,
+            levels: 1,
+            lookups: Vec::new(),
+        }
     }
 
     /// The outputs that the caller knows.
@@ -66,7 +98,7 @@ impl<'t> Builder<'t> {
         self.visible().into_iter().map(|at| self.input(at)).collect()
     }
 
-    fn input(&self, output: usize) -> Result<usize> {
+    pub fn input(&self, output: usize) -> Result<usize> {
         let column = self.level.outputs[output].cell.as_column();
         column.ok_or_else(|| Error::internal("a computed column where a plain one was made"))
     }
@@ -88,7 +120,8 @@ impl<'t> Builder<'t> {
 
     /// Begins a level that reads the last one; outputs keep their places.
     pub fn wrap(&mut self) -> Result<()> {
-        if self.done.len() + 2 > MAX_LEVELS {
+        self.levels += 1;
+        if self.levels > MAX_LEVELS {
             let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
             return Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"));
         }
@@ -125,18 +158,26 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    pub fn limit(&mut self, count: u64) {
+    pub fn limit(&mut self, count: u64) -> Result<()> {
+        if let Some(within) = self.within {
+            return self.cut_within(within, 0, Some(count));
+        }
         self.level.complete_order();
         self.level.limit = Some(self.level.limit.map_or(count, |limit| limit.min(count)));
+        Ok(())
     }
 
     /// Of rows that are limited already fewer are left.
-    pub fn skip(&mut self, count: u64) {
+    pub fn skip(&mut self, count: u64) -> Result<()> {
+        if let Some(within) = self.within {
+            return self.cut_within(within, count, None);
+        }
         if count > 0 {
             self.level.complete_order();
             self.level.offset = self.level.offset.saturating_add(count).min(i64::MAX.unsigned_abs());
             self.level.limit = self.level.limit.map(|limit| limit.saturating_sub(count));
         }
+        Ok(())
     }
 
     /// As many rows as there are, or `count` of them by chance; they come in the order of their keys.
@@ -153,6 +194,11 @@ impl<'t> Builder<'t> {
     pub fn project(&mut self, columns: Vec<(String, Projected)>) -> Result<()> {
         if columns.is_empty() {
             return Err(invalid("no column is left"));
+        }
+        for (name, _) in &columns {
+            if columns.iter().filter(|(other, _)| is_or_inside(other, name)).nth(1).is_some() {
+                return Err(invalid(format!("`{name}` is there twice, or is one column and has others inside")));
+            }
         }
         let visible = self.visible();
         let column_of = |expression: &Expression| expression.as_column().map(|at| visible[at]);
@@ -207,13 +253,12 @@ impl<'t> Builder<'t> {
             outputs.push(Output::new(Column { name, ..column }, Cell::Value(value)));
         }
         let grouped: Vec<usize> = (0..outputs.len()).collect();
-        for (name, mut total) in totals {
+        for ((name, mut total), placed) in totals.into_iter().zip(places) {
             total.rename(&inputs);
             let origin = total.picked().and_then(|at| self.level.input[at].origin);
+            let origin = origin.map(|origin| Origin { is_listed: total.is_list(), ..origin });
             let column = Column { name, origin, ..total.column() };
-            let places = places.map(|place| place.map(|at| self.input(at)).transpose());
-            let [first, last] = places;
-            outputs.push(Output::new(column, total.into_cell(first?, last?)?));
+            outputs.push(Output::new(column, total.into_cell(&placed)?));
         }
         let level = &mut self.level;
         (level.outputs, level.identity, level.group) = (outputs, grouped.clone(), Some(grouped));
@@ -247,7 +292,7 @@ impl<'t> Builder<'t> {
         let keys: Vec<_> = keys.into_iter().map(place).collect();
         let mut hidden = Vec::new();
         for (at, (_, total)) in totals.iter().enumerate() {
-            if let Total::Average(of) = total
+            if let Total::Average(of) | Total::Pushed(of) | Total::Distinct(of) = total
                 && of.as_column().is_none()
             {
                 hidden.push((at, hide(of)));
@@ -262,33 +307,55 @@ impl<'t> Builder<'t> {
         Ok((keys, totals))
     }
 
-    /// Rows get their places within their group where `$first` or `$last` ask: the outputs that hold them.
-    fn place_first(&mut self, keys: &[(String, usize)], totals: &[(String, Total)]) -> Result<[Option<usize>; 2]> {
-        let first = totals.iter().find(|(_, total)| matches!(total, Total::First(_)));
+    /// Rows get their places within their group where totals ask: for each total the columns that hold them.
+    fn place_first(&mut self, keys: &[(String, usize)], totals: &[(String, Total)]) -> Result<Vec<Placed>> {
+        let from_start = |total: &Total| matches!(total, Total::First(_) | Total::Pushed(_));
+        let first = totals.iter().find(|(_, total)| from_start(total));
         let last = totals.iter().find(|(_, total)| matches!(total, Total::Last(_)));
-        let Some((name, _)) = first.or(last) else {
-            return Ok([None, None]);
-        };
-        if !self.sorted {
+        if let Some((name, _)) = first.or(last)
+            && !self.sorted
+        {
             let error = invalid("which row is the first or the last is decided by a `$sort` before");
             return Err(error.hint("put {\"$sort\": {…}} before the $group").path(name.clone()));
         }
         // Items of lists came between since.
         self.level.complete_order();
         let partition = keys.iter().map(|&(_, key)| self.input(key)).collect::<Result<Vec<_>>>()?;
-        let mut place = |descending: bool| -> Result<usize> {
+        let before = self.level.outputs.len();
+        let sorted = |builder: &Self, descending: bool| {
             let order = |order: &Order| {
-                Ok(Order { column: self.input(order.column)?, descending: order.descending != descending })
+                Ok(Order { column: builder.input(order.column)?, descending: order.descending != descending })
             };
-            let order = self.level.order.iter().map(order).collect::<Result<Vec<_>>>()?;
-            let cell = Cell::Place { partition: partition.clone(), order };
-            let column = Column { name: String::new(), ty: LogicalType::Int, nullable: false, origin: None };
-            self.level.outputs.push(Output::hidden(column, cell));
-            Ok(self.level.outputs.len() - 1)
+            builder.level.order.iter().map(order).collect::<Result<Vec<_>>>()
         };
-        // Both before either is part of a level that is no longer plain.
-        let places = [first.map(|_| place(false)).transpose()?, last.map(|_| place(true)).transpose()?];
-        self.wrap()?;
+        // All of them before the level that has them is no longer plain.
+        let mut cells = Vec::new();
+        let mut place = |partition: &[usize], order| {
+            cells.push(Cell::Place { partition: partition.to_vec(), order });
+            before + cells.len() - 1
+        };
+        let first = first.map(|_| sorted(self, false)).transpose()?.map(|order| place(&partition, order));
+        let last = last.map(|_| sorted(self, true)).transpose()?.map(|order| place(&partition, order));
+        let visible = self.visible();
+        let mut places = Vec::with_capacity(totals.len());
+        for (_, total) in totals {
+            let mut placed = Placed { first, last, ..Placed::default() };
+            if let Total::Distinct(of) = total {
+                let at = of.as_column().ok_or_else(|| Error::internal("a set of what is no column"))?;
+                let column = self.input(visible.get(at).copied().unwrap_or(at))?;
+                let alike: Vec<usize> = partition.iter().copied().chain([column]).collect();
+                placed.value = Some(place(&partition, vec![Order { column, descending: false }]));
+                placed.once = Some(place(&alike, Vec::new()));
+            }
+            places.push(placed);
+        }
+        if !cells.is_empty() {
+            for cell in cells {
+                let column = Column { name: String::new(), ty: LogicalType::Int, nullable: false, origin: None };
+                self.level.outputs.push(Output::hidden(column, cell));
+            }
+            self.wrap()?;
+        }
         Ok(places)
     }
 
@@ -299,12 +366,60 @@ impl<'t> Builder<'t> {
         levels.push(self.level);
         let last = levels.len() - 1;
         levels[last].outputs.iter_mut().for_each(|output| output.used = !output.hidden);
-        for at in (1..levels.len()).rev() {
-            let needed = levels[at].needs();
-            levels[at - 1].outputs.iter_mut().zip(needed).for_each(|(output, needed)| output.used = needed);
-        }
-        Pipeline { levels }
+        use_needed(&mut levels);
+        Pipeline { levels, lookups: self.lookups }
     }
+
+    /// The columns of the table are those of a lookup.
+    pub fn set_lookup(&mut self, lookup: usize) {
+        let outputs = self.level.outputs.iter_mut().map(|output| &mut output.column);
+        for column in self.level.input.iter_mut().chain(outputs) {
+            column.origin = column.origin.map(|origin| Origin { lookup, ..origin });
+        }
+    }
+
+    /// The levels with all that they have.
+    pub fn into_levels(self) -> Vec<Level> {
+        let mut levels = self.done;
+        levels.push(self.level);
+        levels
+    }
+}
+
+/// What the last level uses decides what those before do. The recursion is as deep as lookups are in one another.
+fn use_needed(levels: &mut [Level]) {
+    for at in (0..levels.len()).rev() {
+        let (before, level) = levels.split_at_mut(at);
+        let [level, ..] = level else { continue };
+        let needed = level.needs();
+        let mut needed = needed.into_iter();
+        if let Some(before) = before.last_mut() {
+            before.outputs.iter_mut().zip(needed.by_ref()).for_each(|(output, needed)| output.used = needed);
+        }
+        if let Some(Join { lookup, .. }) = &mut level.join {
+            let theirs = lookup.theirs;
+            if let Some(last) = lookup.levels.last_mut() {
+                last.outputs.iter_mut().zip(needed).for_each(|(output, needed)| output.used = needed);
+                last.outputs[theirs].used = true;
+            }
+            use_needed(&mut lookup.levels);
+        }
+        for output in level.outputs.iter_mut().filter(|output| output.used) {
+            if let Cell::Rows(nested) = &mut output.cell {
+                use_nested(nested);
+            }
+        }
+    }
+}
+
+/// All that a caller sees of the rows, and what they are found and ordered by.
+fn use_nested(Nested { lookup, order, .. }: &mut Nested) {
+    if let Some(last) = lookup.levels.last_mut() {
+        let found: Vec<usize> = order.iter().map(|order| order.column).chain([lookup.theirs]).collect();
+        let outputs = last.outputs.iter_mut().enumerate();
+        outputs.for_each(|(at, output)| output.used = !output.hidden || found.contains(&at));
+    }
+    use_needed(&mut lookup.levels);
 }
 
 fn computed(name: String, expression: &Expression) -> Column {

@@ -6,8 +6,8 @@ use super::{invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::{Comparison, MAX_NODES};
 use crate::pipeline::{Expression, Function, MAX_DEPTH};
-use crate::schema::TableSchema;
-use crate::types::FloatRules;
+use crate::schema::{ColumnSchema, TableSchema};
+use crate::types::{FloatRules, LogicalType};
 use crate::value::Raw;
 
 const OPERATORS: &[&str] = &[
@@ -30,6 +30,7 @@ const OPERATORS: &[&str] = &[
     "$literal",
     "$lt",
     "$lte",
+    "$ltrim",
     "$minute",
     "$mod",
     "$month",
@@ -37,11 +38,15 @@ const OPERATORS: &[&str] = &[
     "$ne",
     "$not",
     "$or",
+    "$rtrim",
     "$second",
+    "$size",
     "$strLenCP",
     "$substrCP",
     "$subtract",
     "$switch",
+    "$trim",
+    "$trunc",
     "$year",
 ];
 /// Those of MongoDB's that run code.
@@ -58,6 +63,15 @@ pub(super) struct Expressions<'e> {
     pub row: &'e TableSchema,
     pub floats: FloatRules,
     pub nodes: &'e mut usize,
+}
+
+/// Refuses a list of rows, of which nothing is asked as it is.
+pub(super) fn check_value(column: &ColumnSchema) -> Result<()> {
+    match column.ty {
+        LogicalType::Rows(_) => Err(invalid(format!("`{}` is a list of rows", column.name))
+            .hint(format!("take it apart right behind its $lookup: {{\"$unwind\": \"${}\"}}", column.name))),
+        _ => Ok(()),
+    }
 }
 
 impl Expressions<'_> {
@@ -101,6 +115,7 @@ impl Expressions<'_> {
         match self.row.resolve(name) {
             Ok(at) => {
                 let column = &self.row.columns[at];
+                check_value(column)?;
                 Ok(Expression::column(at, column.ty.clone(), column.nullable))
             }
             Err(error) if name.contains('.') => {
@@ -115,6 +130,9 @@ impl Expressions<'_> {
             "$add" | "$subtract" | "$multiply" | "$divide" | "$mod" => self.arithmetic(name, raw, depth),
             "$abs" | "$ceil" | "$floor" => self.rounded(name, raw, depth),
             "$concat" => self.concat(raw, depth),
+            "$size" => self.size(raw, depth),
+            "$trim" | "$ltrim" | "$rtrim" => self.trimmed(name, raw, depth),
+            "$trunc" => self.truncated(raw, depth),
             "$strLenCP" => self.length(raw, depth),
             "$substrCP" => self.substring(raw, depth),
             "$cond" => self.cond(raw, depth),

@@ -13,9 +13,8 @@ use crate::types::LogicalType;
 use crate::value::Raw;
 
 const ACCUMULATORS: &[&str] =
-    &["$avg", "$count", "$first", "$last", "$max", "$min", "$stdDevPop", "$stdDevSamp", "$sum"];
+    &["$addToSet", "$avg", "$count", "$first", "$last", "$max", "$min", "$push", "$stdDevPop", "$stdDevSamp", "$sum"];
 const LATER_ACCUMULATORS: &[&str] = &[
-    "$addToSet",
     "$bottom",
     "$bottomN",
     "$firstN",
@@ -25,7 +24,6 @@ const LATER_ACCUMULATORS: &[&str] = &[
     "$mergeObjects",
     "$minN",
     "$percentile",
-    "$push",
     "$top",
     "$topN",
 ];
@@ -44,6 +42,20 @@ pub(super) enum Total {
     Largest(Expression),
     First(Expression),
     Last(Expression),
+    /// Those that are not null, as a list; of a column, as the next.
+    Pushed(Expression),
+    /// Each of them once, in their own order.
+    Distinct(Expression),
+}
+
+/// The columns that have the places of rows for a total: by the order of the rows, and by that of its values.
+#[derive(Default)]
+pub(super) struct Placed {
+    pub first: Option<usize>,
+    pub last: Option<usize>,
+    pub value: Option<usize>,
+    /// 1 for one of the rows with the same value.
+    pub once: Option<usize>,
 }
 
 impl Total {
@@ -52,6 +64,7 @@ impl Total {
             Total::Count => None,
             Total::Sum(of) | Total::Average(of) | Total::Deviation(of, _) | Total::Smallest(of) => Some(of),
             Total::Largest(of) | Total::First(of) | Total::Last(of) => Some(of),
+            Total::Pushed(of) | Total::Distinct(of) => Some(of),
         }
     }
 
@@ -64,7 +77,11 @@ impl Total {
         }
     }
 
-    /// Has an average be of an output that was computed first.
+    pub const fn is_list(&self) -> bool {
+        matches!(self, Total::Pushed(_) | Total::Distinct(_))
+    }
+
+    /// Has an average or a list be of an output that was computed first.
     pub fn set_hoisted(&mut self, output: usize) {
         if let Some(of) = self.operand_mut() {
             *of = Expression::column(output, of.ty.clone(), of.nullable);
@@ -75,6 +92,7 @@ impl Total {
     pub fn picked(&self) -> Option<usize> {
         match self {
             Total::Smallest(of) | Total::Largest(of) | Total::First(of) | Total::Last(of) => of.as_column(),
+            Total::Pushed(of) | Total::Distinct(of) => of.as_column(),
             Total::Count | Total::Sum(_) | Total::Average(_) | Total::Deviation(..) => None,
         }
     }
@@ -86,26 +104,25 @@ impl Total {
             Total::Average(of) => (average_type(&of.ty), true),
             Total::Deviation(..) => (LogicalType::Float, true),
             Total::Smallest(of) | Total::Largest(of) | Total::First(of) | Total::Last(of) => (of.ty.clone(), true),
+            Total::Pushed(of) | Total::Distinct(of) => (LogicalType::List { item: Box::new(of.ty.clone()) }, false),
         };
         Column { name: String::new(), ty, nullable, origin: None }
     }
 
-    /// `first` and `last` are the columns with the places of rows.
-    pub fn into_cell(self, first: Option<usize>, last: Option<usize>) -> Result<Cell> {
-        let placed = |place: Option<usize>, value| match place {
-            Some(place) => Ok(Cell::At { place, value }),
-            None => Err(Error::internal("a first row without places")),
-        };
-        match self {
-            Total::Count => Ok(Cell::Count),
-            Total::Sum(of) => Ok(Cell::Sum(of)),
-            Total::Average(of) => Ok(Cell::Average(of)),
-            Total::Deviation(of, is_sample) => Ok(Cell::Deviation { of, is_sample }),
-            Total::Smallest(of) => Ok(Cell::Smallest(of)),
-            Total::Largest(of) => Ok(Cell::Largest(of)),
-            Total::First(of) => placed(first, of),
-            Total::Last(of) => placed(last, of),
-        }
+    pub fn into_cell(self, placed: &Placed) -> Result<Cell> {
+        let place = |place: Option<usize>| place.ok_or_else(|| Error::internal("a total by order without places"));
+        Ok(match self {
+            Total::Count => Cell::Count,
+            Total::Sum(of) => Cell::Sum(of),
+            Total::Average(of) => Cell::Average(of),
+            Total::Deviation(of, is_sample) => Cell::Deviation { of, is_sample },
+            Total::Smallest(of) => Cell::Smallest(of),
+            Total::Largest(of) => Cell::Largest(of),
+            Total::First(value) => Cell::At { place: place(placed.first)?, value },
+            Total::Last(value) => Cell::At { place: place(placed.last)?, value },
+            Total::Pushed(of) => Cell::Listed { of, place: place(placed.first)?, once: None },
+            Total::Distinct(of) => Cell::Listed { of, place: place(placed.value)?, once: Some(place(placed.once)?) },
+        })
     }
 }
 
@@ -205,6 +222,9 @@ impl Builder<'_> {
             return Err(unknown(&name));
         }
         let total = match &*name {
+            "$push" | "$addToSet" if !self.rules.lists => {
+                Err(Error::new(ErrorKind::LimitExceeded, "a pipeline makes no lists of all values here"))
+            }
             "$count" if raw == Raw::Map(Vec::new()) => Ok(Total::Count),
             "$count" => Err(invalid("$count takes an empty dict here").hint("write {\"$count\": {}}")),
             name => {
@@ -223,7 +243,7 @@ impl Builder<'_> {
     }
 }
 
-fn total(name: &str, of: Expression) -> Result<Total> {
+pub(super) fn total(name: &str, of: Expression) -> Result<Total> {
     let is_number = matches!(of.ty, LogicalType::Int | LogicalType::Float | LogicalType::Decimal { .. });
     // PostgreSQL has neither of a bool, and before 18 neither of a UUID and bytes.
     let is_compared = !matches!(
@@ -234,7 +254,12 @@ fn total(name: &str, of: Expression) -> Result<Total> {
     match name {
         "$sum" | "$avg" | "$stdDevPop" | "$stdDevSamp" if !is_number => refused(),
         "$min" | "$max" if !is_compared => refused(),
-        "$first" | "$last" if matches!(of.ty, LogicalType::List { .. } | LogicalType::Json) => refused(),
+        "$push" | "$addToSet" if of.ty == LogicalType::Float => {
+            Err(invalid(format!("{name} is not of float")).hint("the databases write floats differently in lists"))
+        }
+        "$first" | "$last" | "$push" | "$addToSet" if matches!(of.ty, LogicalType::List { .. } | LogicalType::Json) => {
+            refused()
+        }
         "$sum" => Ok(Total::Sum(of)),
         "$avg" => Ok(Total::Average(of)),
         "$stdDevPop" => Ok(Total::Deviation(convert(of, &LogicalType::Float), false)),
@@ -242,6 +267,8 @@ fn total(name: &str, of: Expression) -> Result<Total> {
         "$min" => Ok(Total::Smallest(of)),
         "$max" => Ok(Total::Largest(of)),
         "$first" => Ok(Total::First(of)),
+        "$push" => Ok(Total::Pushed(of)),
+        "$addToSet" => Ok(Total::Distinct(of)),
         _ => Ok(Total::Last(of)),
     }
 }

@@ -22,14 +22,19 @@ impl Builder<'_> {
         let mut columns = Vec::with_capacity(entries.len());
         for (name, raw) in entries {
             let projected = match is_flag(&raw) {
-                Some(true) => row.resolve(&name).map(|at| Some(Projected::Kept(at))),
+                Some(true) => columns_of(&row, &name).map(|found| {
+                    let kept = |at: usize| (row.columns[at].name.clone(), Projected::Kept(at));
+                    found.into_iter().map(kept).collect()
+                }),
                 // As every pipeline of MongoDB's writes it; here `_id` is a column like others, and none if not named.
-                Some(false) if name == "_id" => Ok(None),
+                Some(false) if name == "_id" => Ok(Vec::new()),
                 Some(false) => Err(invalid("fields are named, or left out, not both in one $project")),
-                None => check_name(&name).and_then(|()| self.read_computed(&row, raw)).map(Some),
+                None => {
+                    let computed = check_name(&name).and_then(|()| self.read_computed(&row, raw));
+                    computed.map(|computed| vec![(name.to_string(), computed)])
+                }
             };
-            let projected = projected.map_err(|error| error.within(&name))?;
-            columns.extend(projected.map(|projected| (name.into_owned(), projected)));
+            columns.extend(projected.map_err(|error| error.within(&name))?);
         }
         self.project(columns)
     }
@@ -42,6 +47,8 @@ impl Builder<'_> {
         for (name, raw) in entries {
             let computed = check_name(&name).and_then(|()| self.read_computed(&row, raw));
             let computed = computed.map_err(|error| error.within(&name))?;
+            let inner = format!("{name}.");
+            columns.retain(|(column, _)| !column.starts_with(&inner));
             match columns.iter_mut().find(|(column, _)| *column == name) {
                 Some((_, projected)) => *projected = computed,
                 None => columns.push((name.into_owned(), computed)),
@@ -70,14 +77,29 @@ impl Builder<'_> {
     fn leave_out<'n>(&mut self, row: &TableSchema, names: impl Iterator<Item = Cow<'n, str>>) -> Result<()> {
         let mut left = vec![true; row.columns.len()];
         for name in names {
-            left[row.resolve(&name).map_err(|error| error.within(&name))?] = false;
+            for at in columns_of(row, &name).map_err(|error| error.within(&name))? {
+                left[at] = false;
+            }
         }
         let kept = row.columns.iter().enumerate().filter(|(at, _)| left[*at]);
         self.project(kept.map(|(at, column)| (column.name.clone(), Projected::Kept(at))).collect())
     }
 
-    fn read_computed(&mut self, row: &TableSchema, raw: Raw<'_>) -> Result<Projected> {
+    pub(super) fn read_computed(&mut self, row: &TableSchema, raw: Raw<'_>) -> Result<Projected> {
         Self::expressions(&mut self.nodes, row, self.floats).whole(raw).map(Projected::Computed)
+    }
+}
+
+/// The column of a name, or those of the row of a `$lookup` that is beside this one: `author.name` of `author`.
+pub(super) fn columns_of(row: &TableSchema, name: &str) -> Result<Vec<usize>> {
+    let is_inner = |column: &str| column.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+    match row.resolve(name) {
+        Ok(at) => Ok(vec![at]),
+        Err(error) => {
+            let columns = row.columns.iter().enumerate();
+            let inner: Vec<usize> = columns.filter(|(_, column)| is_inner(&column.name)).map(|(at, _)| at).collect();
+            if inner.is_empty() { Err(error) } else { Ok(inner) }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::value::{Raw, Value};
 const MAX_CHARACTERS: u32 = 1 << 30;
 
 impl Expressions<'_> {
-    fn text(&mut self, raw: Raw<'_>, depth: usize) -> Result<Expression> {
+    pub(super) fn text(&mut self, raw: Raw<'_>, depth: usize) -> Result<Expression> {
         let text = self.expression(raw, depth)?;
         if text.ty.is_text() { Ok(text) } else { Err(invalid(format!("expected str, got {}", text.ty.name()))) }
     }

@@ -1,6 +1,7 @@
 //! `$unwind`.
 
 use super::build::Builder;
+use super::expression::check_value;
 use super::{check_name, invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Cell, Column, Expression, Origin, Output, Unwind};
@@ -54,7 +55,16 @@ impl Builder<'_> {
         let Some(name) = name else {
             return Err(invalid("the list is a field").hint(form()));
         };
-        let at = self.row().resolve(name)?;
+        if let Some(pending) = self.take_pending(name) {
+            return match place {
+                None => self.check_unwinds().and_then(|()| self.join(pending, keeps_empty)),
+                Some(_) => Err(Error::new(ErrorKind::NotBuilt, "the places of rows that were looked up are not built")),
+            };
+        }
+        self.settle()?;
+        let row = self.row();
+        let at = row.resolve(name)?;
+        check_value(&row.columns[at])?;
         let output = self.visible()[at];
         let column = self.level.outputs[output].column.clone();
         let LogicalType::List { item } = column.ty else {
@@ -63,7 +73,11 @@ impl Builder<'_> {
         self.check_unwinds()?;
         self.wrap()?;
         let level = &mut self.level;
-        let origin = column.origin.map(|origin| Origin { is_item: true, ..origin });
+        let origin = column.origin.map(|origin| match origin {
+            // Of a list that a group made.
+            Origin { is_listed: true, .. } => Origin { is_listed: false, ..origin },
+            origin => Origin { is_item: true, ..origin },
+        });
         let item = Column { ty: *item, nullable: keeps_empty, origin, ..column };
         let counted = Column { name: String::new(), ty: LogicalType::Int, nullable: keeps_empty, origin: None };
         let input = level.input.len();
@@ -75,12 +89,12 @@ impl Builder<'_> {
         let value = cell(input + 1, &counted);
         let counted = match place {
             Some(name) => {
-                let same = |output: &&mut Output| !output.hidden && output.column.name == name;
-                level.outputs.iter_mut().filter(same).for_each(|output| output.hidden = true);
+                self.hide_named(&name);
                 Output::new(Column { name, ..counted }, value)
             }
             None => Output::hidden(counted, value),
         };
+        let level = &mut self.level;
         level.identity.push(level.outputs.len());
         level.outputs.push(counted);
         if self.visible().is_empty() {
