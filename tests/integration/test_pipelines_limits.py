@@ -1,6 +1,7 @@
 """Numbers at the ends of their types, and texts beyond what MariaDB sorts by, in pipelines."""
 
 import json
+import sys
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -83,6 +84,43 @@ def test_a_number_that_does_not_fit_is_an_error(db: DataFlow, rows: list[dict[st
     table.bulk_create([{"no": no, **row} for no, row in enumerate(rows)])
     with pytest.raises(errors.OutOfRangeError):
         table.aggregate([{"$group": {"_id": None, "x": spec}}, {"$match": {"x": {"$ne": None}}}])
+
+
+# Ways to a total: MariaDB keeps it in a temporary table, written row by row or group by group, or in none.
+LATER: list[list[dict[str, Any]]] = [
+    [],
+    [{"$skip": 0}],
+    [{"$sort": {"x": 1}}, {"$skip": 1}],
+    [{"$sort": {"x": -1}}, {"$limit": 1}],
+    [{"$setWindowFields": {"sortBy": {"x": 1}, "output": {"at": {"$rank": {}}}}}],
+    [{"$group": {"_id": "$x", "n": {"$count": {}}}}],
+]
+
+
+@pytest.mark.parametrize("total", ["$sum", "$avg", "$stdDevPop", "$stdDevSamp"])
+@pytest.mark.parametrize("beside", [{}, {"l": {"$addToSet": "$no"}}, {"n": {"$count": {}}}])
+@pytest.mark.parametrize("key", ["$whole", {"whole": "$whole", "exact": "$exact"}])
+def test_totals_of_floats_that_do_not_fit_are_errors(db: DataFlow, total: str, beside: Any, key: Any) -> None:
+    """MariaDB by itself would give the largest float, null or 0."""
+    table = fresh(db, Numbers)
+    floats = [-1e308, 1e308] if total.startswith("$std") else [1e308, 1e308]
+    table.bulk_create([{"no": no, "whole": 1, "real": real} for no, real in enumerate(floats)])
+    table.bulk_create([{"no": 9 + no, "whole": 2, "real": real} for no, real in enumerate([2.0, 4.0])])
+    for later in LATER:
+        pipeline = [{"$group": {"_id": key, **beside, "x": {total: "$real"}}}, *later]
+        with pytest.raises(errors.OutOfRangeError):
+            table.aggregate(pipeline)
+    [row] = table.aggregate([{"$match": {"whole": 2}}, {"$group": {"_id": None, "x": {total: "$real"}}}])
+    assert row["x"] == {"$sum": 6.0, "$avg": 3.0, "$stdDevPop": 1.0, "$stdDevSamp": pytest.approx(2**0.5)}[total]
+
+
+def test_the_largest_float_is_its_own_sum(db: DataFlow) -> None:
+    table = fresh(db, Numbers)
+    table.create(no=1, real=sys.float_info.max)
+    for later in LATER[:2]:
+        group = {"_id": "$no", "a": {"$sum": "$real"}, "b": {"$avg": "$real"}, "c": {"$addToSet": "$no"}}
+        [row] = table.aggregate([{"$group": group}, *later])
+        assert (row["a"], row["b"]) == (sys.float_info.max, sys.float_info.max)
 
 
 def test_large_floats_come_out_of_a_group_as_they_are(db: DataFlow) -> None:

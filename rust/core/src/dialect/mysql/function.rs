@@ -6,6 +6,9 @@ use crate::dialect::function::{Functions, Unwound, common, sign};
 use crate::pipeline::{Function, Part};
 use crate::types::{LogicalType, WALL_WIDTH};
 
+/// The largest float.
+const LARGEST: &str = "1.7976931348623157e308";
+
 impl Functions for Mysql {
     fn typed(&self, placeholder: String, ty: &LogicalType) -> String {
         let cast = match ty {
@@ -55,11 +58,10 @@ impl Functions for Mysql {
         }
     }
 
-    /// A sum of floats beyond the largest would come back as 0: a product is checked.
     fn sum(&self, operand: &str, over: &str, ty: &LogicalType) -> String {
         match ty {
             LogicalType::Int => format!("CAST(COALESCE(SUM({operand}){over}, 0) AS SIGNED)"),
-            LogicalType::Float => bounded(&format!("COALESCE(SUM({operand}){over} * 1e0, 0e0)"), ty),
+            LogicalType::Float => bounded(&format!("COALESCE({}, 0e0)", float_sum(operand, over)), ty),
             ty => bounded(&format!("COALESCE(SUM({operand}){over}, 0)"), ty),
         }
     }
@@ -76,7 +78,7 @@ impl Functions for Mysql {
                 bounded(&format!("SIGN({sum}) * ({quotient})"), ty)
             }
             (LogicalType::Int, _) => bounded(&format!("CAST({sum} AS DOUBLE) / {count}"), ty),
-            _ => bounded(&format!("{sum} * 1e0 / {count}"), ty),
+            _ => bounded(&format!("{} / {count}", float_sum(column, over)), ty),
         }
     }
 
@@ -84,10 +86,12 @@ impl Functions for Mysql {
         "RAND()"
     }
 
-    /// As of a sum, a product is checked: what is beyond the largest float would come back as 0.
+    /// No deviation is the largest float, its square would not fit. What is no number comes out of a temporary table as null.
     fn deviation(&self, operand: &str, is_sample: bool) -> String {
-        let name = if is_sample { "STDDEV_SAMP" } else { "STDDEV_POP" };
-        bounded(&format!("{name}({operand}) * 1e0"), &LogicalType::Float)
+        let (name, least) = if is_sample { ("STDDEV_SAMP", 2) } else { ("STDDEV_POP", 1) };
+        let found = format!("COALESCE({name}({operand}), {LARGEST})");
+        let checked = format!("{found} * IF({found} < {LARGEST}, 1e0, 2e0)");
+        bounded(&format!("IF(COUNT({operand}) < {least}, NULL, {checked})"), &LogicalType::Float)
     }
 
     /// MariaDB pushes the condition into the group or the window, reads a parameter there as a number and warns that it is none.
@@ -157,6 +161,13 @@ fn bounded(text: &str, ty: &LogicalType) -> String {
         LogicalType::Decimal { precision, scale } => format!("CAST({text} AS DECIMAL({precision},{scale}))"),
         _ => text.to_owned(),
     }
+}
+
+/// Products are checked, sums are not: an infinite one would come back as 0, and out of some temporary tables as the
+/// largest float, which only one value by itself may be.
+fn float_sum(operand: &str, over: &str) -> String {
+    let sum = format!("SUM({operand}){over}");
+    format!("{sum} * IF(ABS({sum}) < {LARGEST} OR COUNT({operand}){over} = 1, 1e0, 2e0)")
 }
 
 /// One in the last place of a scale.

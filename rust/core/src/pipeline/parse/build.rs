@@ -267,8 +267,8 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    /// Keys that are no columns, and what averages are of, become columns of a level before: SQL names them more than
-    /// once. Gives the keys as outputs.
+    /// Keys that are no columns, and operands of totals that SQL names more than once, become columns of a level before.
+    /// Gives the keys as outputs.
     #[expect(clippy::type_complexity, reason = "the two lists of the group, changed")]
     fn compute_first(
         &mut self,
@@ -292,7 +292,7 @@ impl<'t> Builder<'t> {
         let keys: Vec<_> = keys.into_iter().map(place).collect();
         let mut hidden = Vec::new();
         for (at, (_, total)) in totals.iter().enumerate() {
-            if let Total::Average(of) | Total::Pushed(of) | Total::Distinct(of) = total
+            if let Some(of) = total.named_operand()
                 && of.as_column().is_none()
             {
                 hidden.push((at, hide(of)));

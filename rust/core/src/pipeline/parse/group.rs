@@ -59,6 +59,15 @@ pub(super) struct Placed {
 }
 
 impl Total {
+    /// What a dialect writes more than once, and so has to be a column: parameters are sent once.
+    pub(super) fn named_operand(&self) -> Option<&Expression> {
+        match self {
+            Total::Sum(of) => (of.ty == LogicalType::Float).then_some(of),
+            Total::Average(of) | Total::Deviation(of, _) | Total::Pushed(of) | Total::Distinct(of) => Some(of),
+            Total::Count | Total::Smallest(_) | Total::Largest(_) | Total::First(_) | Total::Last(_) => None,
+        }
+    }
+
     fn operand_mut(&mut self) -> Option<&mut Expression> {
         match self {
             Total::Count => None,
@@ -81,7 +90,7 @@ impl Total {
         matches!(self, Total::Pushed(_) | Total::Distinct(_))
     }
 
-    /// Has an average or a list be of an output that was computed first.
+    /// Has the total be of an output that was computed first.
     pub fn set_hoisted(&mut self, output: usize) {
         if let Some(of) = self.operand_mut() {
             *of = Expression::column(output, of.ty.clone(), of.nullable);
