@@ -196,8 +196,10 @@ class Trial:
 
     def warm(self) -> int:
         """An open connection that has said all of its hello; its number in the proxy."""
+        self._drain()  # what comes late would be counted with what is said next
         self.proxy.clear()
         self.flow.table.count()
+        self._check_prepared(prepares=True)
         self._drain()
         return self.proxy.messages[-1].connection
 
@@ -206,7 +208,8 @@ class Trial:
         connection = self.warm()
         self.proxy.clear()
         exchange.run(self.flow, self._next(exchange))
-        self._drain(prepares=exchange.prepares)
+        self._check_prepared(prepares=exchange.prepares)
+        self._drain()
         return Recorded([message for message in self.proxy.messages if message.connection == connection])
 
     def cut(self, exchange: Exchange, cut: Cut) -> Attempt:
@@ -241,14 +244,23 @@ class Trial:
             self.oracle.add(range(self.nonce, self.nonce + 1))
         return self.nonce
 
-    def _drain(self, *, prepares: bool = True) -> None:
+    def _check_prepared(self, *, prepares: bool) -> None:
+        if self.closes:
+            found = any(message.type == "prepare" for message in self.proxy.messages)
+            assert found == prepares, "the statements were not prepared as they should be"
+
+    def _drain(self) -> None:
         """Until the proxy has seen the last message; nothing answers the one that closes a statement."""
         if self.closes:
-            assert bool(self._count("prepare")) == prepares, "the statements were not prepared as they should be"
-            assert wait_until(lambda: self._count("prepare") == self._count("close")), "a statement was not closed"
+            assert wait_until(lambda: not self._unclosed()), f"a statement was not closed: {self._unclosed()}"
 
-    def _count(self, kind: str) -> int:
-        return sum(message.type == kind for message in self.proxy.messages)
+    def _unclosed(self) -> dict[int, int]:
+        """Statements by the connection that prepared them, but for those that were cut."""
+        count = Counter[int]()
+        for message in self.proxy.messages:
+            count[message.connection] += (message.type == "prepare") - (message.type == "close")
+        cut = {record.connection for record in self.proxy.cuts}
+        return {connection: left for connection, left in count.items() if left and connection not in cut}
 
     def _run(self, exchange: Exchange, attempt: Attempt, cut: Cut) -> None:
         lost = StatementTimeoutError if cut.how == "silence" else ConnectionLostError
