@@ -26,6 +26,7 @@ from dataflow.engine import DataFlow
 from dataflow.errors import DataFlowError
 from dataflow.model.markers import UNSET, Index, MaxLength, Naive, Precision, Ref, Unique, auto, field
 from dataflow.model.register import register_type
+from dataflow.query.explaining import CompiledRead
 from dataflow.query.explanation import Explanation
 from dataflow.query.progress import LoadProgress
 from dataflow.query.public import PublicTable
@@ -60,6 +61,7 @@ __all__ = [
     "BulkResult",
     "BulkUpdateNode",
     "BulkUpsertNode",
+    "CompiledRead",
     "CountNode",
     "CreateNode",
     "DataFlow",

@@ -403,6 +403,25 @@ class Explainer:
     ) -> Operation[dict[str, Any]]:
         """With the arguments of `Table.page`."""
 
+    def statement(
+        self,
+        filter: _Filter | None,
+        order_by: Sequence[str],
+        limit: int | None,
+        offset: int,
+        place: tuple[str, str] | None,
+        fields: Sequence[str] | None,
+        distinct: bool,
+        include_deleted: bool,
+        total: str,
+        include: Sequence[tuple[Any, ...]],
+        caller: _Caller,
+    ) -> tuple[str, list[Any]] | None:
+        """With the arguments of `Table.page`; None while it is unknown which server it is, before the `probe`."""
+
+    def probe(self) -> Operation[dict[str, object]]:
+        """Asks the server what it is, unless that is known."""
+
     def query(
         self,
         filter: _Filter | None,

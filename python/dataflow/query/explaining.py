@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 from dataflow.errors import InvalidOptionError
 from dataflow.query.bridge import arun, run
@@ -13,14 +13,24 @@ from dataflow.query.include import Include
 from dataflow.query.reading import Page, Reading, Total
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from dataflow import _core
 
-__all__ = ["Explaining"]
+__all__ = ["CompiledRead", "Explaining"]
 
 _T = TypeVar("_T")
 Operation = Literal["list", "count"]
+
+
+class CompiledRead(NamedTuple):
+    """A statement that was not sent.
+
+    Attributes:
+        sql: In the form of the database's own protocol: `$1` on PostgreSQL, `?` on MariaDB, `?1` on SQLite.
+        parameters: A value for each, in their order; a list is one array.
+    """
+
+    sql: str
+    parameters: list[Any]
 
 
 class Explaining(Reading[_T]):
@@ -99,6 +109,36 @@ class Explaining(Reading[_T]):
         page = Page(filter, order_by, limit, offset, after, before, fields, distinct, include_deleted, total, include)
         step, name = self._explain(page, operation, pipeline, analyze, values)
         return read_explanation(self._model.name, name, await arun(step), values=values)
+
+    def sql(
+        self,
+        filter: Filter | None = None,
+        *,
+        order_by: str | Sequence[str] | None = None,
+        limit: int | None = 100,
+        offset: int | None = None,
+        fields: Sequence[str] | None = None,
+        distinct: bool = False,
+        include_deleted: bool = False,
+        total: Total = "none",
+        include: Include | None = None,
+    ) -> CompiledRead:
+        """The statement that `list` sends with these arguments, and its parameters; nothing is sent.
+
+        `sql, parameters = products.sql({"price": {"$lt": 10}})`. The tenant is in it, and so is one row more than the
+        limit, which tells whether there is another page. Only the first one of a database may have to ask the server
+        what it is.
+
+        Raises:
+            QueryError: As of `list`.
+        """
+        page = Page(filter, order_by, limit, offset, None, None, fields, distinct, include_deleted, total, include)
+        explainer, asked = self._core.explainer(), self._asked(page)
+        found = explainer.statement(*asked, self._here())
+        while found is None:
+            run(explainer.probe())
+            found = explainer.statement(*asked, self._here())
+        return CompiledRead._make(found)
 
     def _explain(
         self, page: Page, operation: str, pipeline: Pipeline | None, analyze: bool, values: bool

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from dataflow.query.bulk_options import BulkDeleteOptions, BulkUpdateOptions
+    from dataflow.query.explaining import CompiledRead
     from dataflow.query.explanation import Explanation
     from dataflow.query.reading import Total
     from dataflow.query.result import BulkResult, Rows
@@ -156,6 +157,10 @@ class Query(Generic[_T]):
     async def aexplain(self, *, analyze: bool = False, values: bool = False) -> Explanation:
         """`explain`, awaited."""
         return await self._table.aexplain(self._filter, analyze=analyze, values=values, **self._options)
+
+    def sql(self) -> CompiledRead:
+        """The statement that reads the rows, as the table's `sql`."""
+        return self._table.sql(self._filter, **self._options)
 
     def update(self, updates: Mapping[str, Any], **options: Unpack[BulkUpdateOptions]) -> BulkResult:
         """Changes the rows, as the table's `bulk_update`.

@@ -238,6 +238,15 @@ impl Database {
         Ok(Arc::clone(&self.server(limits, labels).await?.1))
     }
 
+    /// None before the server was asked.
+    ///
+    /// # Errors
+    /// `Closed` after [`Database::close`].
+    pub(crate) fn known_dialect(&self) -> Result<Option<&dyn Dialect>> {
+        self.check_open()?;
+        Ok(self.server.get().map(|(_, dialect)| dialect.as_ref()))
+    }
+
     /// Asked once; a failure is asked again.
     async fn server(&self, limits: &Limits, labels: Option<&Arc<Labels>>) -> Result<&(Capabilities, Arc<dyn Dialect>)> {
         let probe = async || {

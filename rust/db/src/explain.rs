@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::database::{Database, Table};
 use crate::execute::{Begin, control};
 use crate::fetch::text_cell;
-use crate::page::PageOptions;
+use crate::page::{PageOptions, Total};
 use crate::session::Effect;
 use crate::transaction::Transaction;
 
@@ -56,6 +56,16 @@ pub enum PlanText {
 }
 
 impl Database {
+    /// The statement of a page's first rows, which nobody sends; None while the server was not asked yet what it is.
+    ///
+    /// # Errors
+    /// As of the page itself.
+    pub fn statement(&self, plan: &ReadPlan, total: Total, context: &Context) -> Result<Option<Statement>> {
+        let Some(dialect) = self.known_dialect()? else { return Ok(None) };
+        let scoped = ScopedPlan::new(Plan::Read(self.asked(plan, total, None).plan), &context.scope())?;
+        Statement::query(dialect, &scoped).map(Some)
+    }
+
     /// How [`Database::page`] reads.
     ///
     /// # Errors

@@ -89,6 +89,11 @@ impl Database {
     /// What is read for a page.
     pub(crate) async fn ask_page(&self, plan: &ReadPlan, options: &PageOptions, context: &Context) -> Result<Asked> {
         let from = self.start(plan, options.cursor.as_ref(), context).await?;
+        Ok(self.asked(plan, options.total, from))
+    }
+
+    /// What is read for a page that begins there, or at the first row.
+    pub(crate) fn asked(&self, plan: &ReadPlan, total: Total, from: Option<(Direction, Seek)>) -> Asked {
         let mut asked = plan.clone();
         if let Some((direction, seek)) = &from {
             asked.seek = Some(seek.clone());
@@ -102,12 +107,12 @@ impl Database {
             asked.limit = limit.map(|limit| limit.saturating_add(1).min(i64::MAX.unsigned_abs()));
         }
         asked.columns = plan.columns.as_ref().map(|columns| with_order(columns, &plan.order));
-        asked.total = match options.total {
+        asked.total = match total {
             Total::Unasked => false,
             Total::Exact => true,
             Total::Estimate => plan.distinct || !self.guesses(),
         };
-        Ok(Asked { plan: asked, from, limit })
+        Asked { plan: asked, from, limit }
     }
 
     async fn start(

@@ -11,6 +11,7 @@ use arrow_array::{Array, BooleanArray, Int64Array, RecordBatch, StructArray};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter;
 use dataflow_core::types::{LogicalType, Returned, render_decimal};
+use dataflow_core::value::Value;
 use dataflow_core::{Error, ErrorKind};
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -220,6 +221,40 @@ pub fn decoded<'py>(
     }
 }
 
+/// All values of a column.
+pub fn column_to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &dyn Array) -> PyResult<Bound<'py, PyAny>> {
+    let values = (0..array.len()).map(|row| to_python(py, ty, array, row));
+    Ok(PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?.into_any())
+}
+
+/// A value that belongs to no row: a parameter.
+pub fn value_to_python<'py>(py: Python<'py>, ty: &LogicalType, value: &Value<'_>) -> PyResult<Bound<'py, PyAny>> {
+    match value {
+        Value::Null => Ok(py.None().into_bound(py)),
+        Value::Bool(value) => value.into_bound_py_any(py),
+        Value::Int(value) => value.into_bound_py_any(py),
+        Value::Float(value) => value.into_bound_py_any(py),
+        Value::Decimal(digits) => match ty {
+            LogicalType::Decimal { scale, .. } => decimal(py, *digits, *scale),
+            _ => decimal(py, *digits, 0),
+        },
+        Value::Text(text) => text.into_bound_py_any(py),
+        Value::Bytes(bytes) => Ok(PyBytes::new(py, bytes).into_any()),
+        Value::Uuid(bytes) => uuid(py, bytes),
+        Value::Instant(us) => datetime(py, &known(py)?.epoch_utc, *us),
+        Value::WallTime(us) => datetime(py, &known(py)?.epoch_naive, *us),
+        Value::Date(days) => date(py, *days),
+        Value::Time(us) => time(py, *us),
+        Value::Duration(us) => timedelta(py, *us),
+        Value::List(items) => {
+            let item = if let LogicalType::List { item } = ty { item.as_ref() } else { ty };
+            let values = items.iter().map(|value| value_to_python(py, item, value));
+            Ok(PyList::new(py, values.collect::<PyResult<Vec<_>>>()?)?.into_any())
+        }
+        Value::Json(text) => known(py)?.read_json.bind(py).call1((text.as_ref(),)),
+    }
+}
+
 fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &dyn Array, row: usize) -> PyResult<Bound<'py, PyAny>> {
     if array.is_null(row) {
         return Ok(py.None().into_bound(py));
@@ -232,26 +267,12 @@ fn to_python<'py>(py: Python<'py>, ty: &LogicalType, array: &dyn Array, row: usi
             array.as_string::<i32>().value(row).into_bound_py_any(py)
         }
         LogicalType::Bytes => Ok(PyBytes::new(py, array.as_binary::<i32>().value(row)).into_any()),
-        LogicalType::Decimal { scale, .. } => {
-            let digits = array.as_primitive::<Decimal128Type>().value(row);
-            known(py)?.decimal.bind(py).call1((render_decimal(digits, *scale),))
-        }
-        LogicalType::Uuid => {
-            let bytes = PyBytes::new(py, array.as_fixed_size_binary().value(row));
-            known(py)?.uuid.bind(py).call1((py.None(), bytes))
-        }
-        LogicalType::Instant => datetime(py, &known(py)?.epoch_utc, array, row),
-        LogicalType::WallTime => datetime(py, &known(py)?.epoch_naive, array, row),
-        LogicalType::Date => {
-            let days = array.as_primitive::<Date32Type>().value(row);
-            known(py)?.date.bind(py).call_method1("fromordinal", (days + EPOCH_ORDINAL,))
-        }
-        LogicalType::Time => {
-            let us = array.as_primitive::<Time64MicrosecondType>().value(row);
-            let seconds = us / 1_000_000;
-            let parts = (seconds / 3600, seconds / 60 % 60, seconds % 60, us % 1_000_000);
-            known(py)?.time.bind(py).call1(parts)
-        }
+        LogicalType::Decimal { scale, .. } => decimal(py, array.as_primitive::<Decimal128Type>().value(row), *scale),
+        LogicalType::Uuid => uuid(py, array.as_fixed_size_binary().value(row)),
+        LogicalType::Instant => datetime(py, &known(py)?.epoch_utc, moment(array, row)),
+        LogicalType::WallTime => datetime(py, &known(py)?.epoch_naive, moment(array, row)),
+        LogicalType::Date => date(py, array.as_primitive::<Date32Type>().value(row)),
+        LogicalType::Time => time(py, array.as_primitive::<Time64MicrosecondType>().value(row)),
         LogicalType::Duration => timedelta(py, array.as_primitive::<DurationMicrosecondType>().value(row)),
         LogicalType::List { item } => {
             let items = array.as_list::<i32>().value(row);
@@ -277,8 +298,30 @@ fn dict<'py>(py: Python<'py>, columns: &[Returned], array: &dyn Array, row: usiz
     Ok(dict)
 }
 
-fn datetime<'py>(py: Python<'py>, epoch: &Py<PyAny>, array: &dyn Array, row: usize) -> PyResult<Bound<'py, PyAny>> {
-    epoch.bind(py).add(timedelta(py, array.as_primitive::<TimestampMicrosecondType>().value(row))?)
+fn moment(array: &dyn Array, row: usize) -> i64 {
+    array.as_primitive::<TimestampMicrosecondType>().value(row)
+}
+
+fn decimal(py: Python<'_>, digits: i128, scale: u8) -> PyResult<Bound<'_, PyAny>> {
+    known(py)?.decimal.bind(py).call1((render_decimal(digits, scale),))
+}
+
+fn uuid<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    known(py)?.uuid.bind(py).call1((py.None(), PyBytes::new(py, bytes)))
+}
+
+fn date(py: Python<'_>, days: i32) -> PyResult<Bound<'_, PyAny>> {
+    known(py)?.date.bind(py).call_method1("fromordinal", (days + EPOCH_ORDINAL,))
+}
+
+fn time(py: Python<'_>, us: i64) -> PyResult<Bound<'_, PyAny>> {
+    let seconds = us / 1_000_000;
+    let parts = (seconds / 3600, seconds / 60 % 60, seconds % 60, us % 1_000_000);
+    known(py)?.time.bind(py).call1(parts)
+}
+
+fn datetime<'py>(py: Python<'py>, epoch: &Py<PyAny>, us: i64) -> PyResult<Bound<'py, PyAny>> {
+    epoch.bind(py).add(timedelta(py, us)?)
 }
 
 /// Exact: a timedelta counts whole microseconds, `fromtimestamp` goes through a float.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use dataflow_core::dialect::{Param, ParamValue};
 use dataflow_core::pipeline;
 use dataflow_core::plan::{Plan, ReadPlan, Selection};
 use dataflow_db::{Database, ExplainOptions, Explained, Parameter, PlanText, Table};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
+use tokio_util::sync::CancellationToken;
 
+use crate::batch::{column_to_python, value_to_python};
 use crate::caller::{Caller, CallerTuple};
 use crate::error::OrRaise;
 use crate::operation::{Output, Promise, PyOperation};
@@ -68,6 +71,42 @@ impl PyExplainer {
         })
     }
 
+    /// The statement of `Table.page` and its parameters' values; None while the server was not asked yet what it is.
+    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
+    fn statement<'py>(
+        &self,
+        py: Python<'py>,
+        filter: Option<&Bound<'py, PyAny>>,
+        order_by: Vec<String>,
+        limit: Option<u64>,
+        offset: u64,
+        place: Option<(String, String)>,
+        fields: Option<Vec<String>>,
+        distinct: bool,
+        include_deleted: bool,
+        total: &str,
+        include: Vec<Bound<'py, PyAny>>,
+        caller: CallerTuple<'py>,
+    ) -> PyResult<Option<(String, Bound<'py, PyList>)>> {
+        let selected = ReadPlan::of(Arc::clone(&self.table.schema), self.selection(py, filter)?);
+        let (include, _) = include::read(&self.database, &self.table.schema, &include, "include")?;
+        let selected = ReadPlan { limit, offset, distinct, include_deleted, include, ..selected };
+        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
+        let total = page::options(place, total)?.total;
+        let context = Caller::read(py, caller)?.context(CancellationToken::new());
+        let Some(statement) = self.database.statement(&plan, total, &context).or_raise(py)? else { return Ok(None) };
+        let values: Vec<_> = statement.params.iter().map(|param| parameter(py, param)).collect::<PyResult<_>>()?;
+        Ok(Some((statement.sql, PyList::new(py, values)?)))
+    }
+
+    /// Asks the server what it is, unless that is known.
+    fn probe(&self, py: Python<'_>) -> PyResult<PyOperation> {
+        let database = Arc::clone(&self.database);
+        PyOperation::new(py, Promise::Reads, |cancel| {
+            Box::pin(async move { Ok(Output::Capabilities(database.capabilities(cancel).await?)) })
+        })
+    }
+
     /// How `Table.count` counts, or where there is a pipeline `Table.aggregate` calculates.
     fn query(
         &self,
@@ -105,6 +144,19 @@ impl PyExplainer {
 /// Whether the read is done, and whether values are shown.
 const fn explain_options((analyze, values): (bool, bool)) -> ExplainOptions {
     ExplainOptions { analyze, values }
+}
+
+/// A list where it is sent as one array.
+fn parameter<'py>(py: Python<'py>, param: &Param) -> PyResult<Bound<'py, PyAny>> {
+    match &param.value {
+        ParamValue::One(value) => value_to_python(py, &param.ty, value),
+        ParamValue::Many(values) => {
+            let values: Vec<_> =
+                values.iter().map(|value| value_to_python(py, &param.ty, value)).collect::<PyResult<_>>()?;
+            Ok(PyList::new(py, values)?.into_any())
+        }
+        ParamValue::Column(values) => column_to_python(py, &param.ty, values.as_ref()),
+    }
 }
 
 pub fn to_python(py: Python<'_>, explained: Explained) -> PyResult<Py<PyAny>> {

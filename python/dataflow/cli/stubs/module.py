@@ -19,6 +19,7 @@ _NAMES = {
     "dataflow": (
         "AsyncRowStream",
         "BulkResult",
+        "CompiledRead",
         "DataFlow",
         "Explanation",
         "PublicTable",
