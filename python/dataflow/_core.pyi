@@ -154,6 +154,19 @@ _Labels: TypeAlias = tuple[str, str, str | None, str | None]
 # The transaction, the tenant, the time in microseconds since 1970 where it is not the system's, and the labels.
 _Caller: TypeAlias = tuple[Transaction | None, str | None, int | None, _Labels | None]
 _Filter: TypeAlias = Mapping[str, object]
+# Filter, order, limit, offset, cursor with its direction, fields, distinct, include_deleted, total, include.
+_Asked: TypeAlias = tuple[
+    _Filter | None,
+    list[str],
+    int | None,
+    int,
+    tuple[str, str] | None,
+    Sequence[str] | None,
+    bool,
+    bool,
+    str,
+    Sequence[tuple[Any, ...]],
+]
 # Counts of rows by what became of them, the rows and their outcomes where they were asked for, whether it was done
 # before under its load id, and the refused rows where some may be.
 _Written: TypeAlias = tuple[dict[str, int], Batch | None, Outcomes | None, bool, Batch | None]
@@ -384,40 +397,14 @@ class Ranges:
 
 @final
 class Explainer:
-    """How the reads of a table are done; `explain` says whether the read is done too, and whether values are shown."""
+    """How the reads of a table are done. `asked` are the arguments of `Table.page`, as one tuple.
 
-    def page(
-        self,
-        filter: _Filter | None,
-        order_by: Sequence[str],
-        limit: int | None,
-        offset: int,
-        place: tuple[str, str] | None,
-        fields: Sequence[str] | None,
-        distinct: bool,
-        include_deleted: bool,
-        total: str,
-        include: Sequence[tuple[Any, ...]],
-        explain: tuple[bool, bool],
-        caller: _Caller,
-    ) -> Operation[dict[str, Any]]:
-        """With the arguments of `Table.page`."""
+    `explain` says whether the read is done too, and whether values are shown.
+    """
 
-    def statement(
-        self,
-        filter: _Filter | None,
-        order_by: Sequence[str],
-        limit: int | None,
-        offset: int,
-        place: tuple[str, str] | None,
-        fields: Sequence[str] | None,
-        distinct: bool,
-        include_deleted: bool,
-        total: str,
-        include: Sequence[tuple[Any, ...]],
-        caller: _Caller,
-    ) -> tuple[str, list[Any]] | None:
-        """With the arguments of `Table.page`; None while it is unknown which server it is, before the `probe`."""
+    def page(self, asked: _Asked, explain: tuple[bool, bool], caller: _Caller) -> Operation[dict[str, Any]]: ...
+    def statement(self, asked: _Asked, caller: _Caller) -> tuple[str, list[Any]] | None:
+        """The SQL and its parameters; None while it is unknown which server it is, before the `probe`."""
 
     def probe(self) -> Operation[dict[str, object]]:
         """Asks the server what it is, unless that is known."""

@@ -119,7 +119,7 @@ def test_the_tenant_is_in_it(db: DataFlow) -> None:
 
 def test_the_server_is_asked_once_what_it_is(database: Database) -> None:
     with closing(DataFlow(database.url)) as db:
-        table = db.table(db.model(type("Alone", (), {"__annotations__": {"name": str}})))
+        table: Table[Any] = db.table(db.model(type("Alone", (), {"__annotations__": {"name": str}})))
         log = Log(db, "statement")
         first = table.sql({"name": "a"})
         count = len(log.settled())

@@ -134,10 +134,10 @@ class Explaining(Reading[_T]):
         """
         page = Page(filter, order_by, limit, offset, None, None, fields, distinct, include_deleted, total, include)
         explainer, asked = self._core.explainer(), self._asked(page)
-        found = explainer.statement(*asked, self._here())
+        found = explainer.statement(asked, self._here())
         while found is None:
             run(explainer.probe())
-            found = explainer.statement(*asked, self._here())
+            found = explainer.statement(asked, self._here())
         return CompiledRead._make(found)
 
     def _explain(
@@ -150,7 +150,7 @@ class Explaining(Reading[_T]):
         explain = (read_flag(analyze, "analyze"), read_flag(values, "values"))
         explainer = self._core.explainer()
         if name == "list":
-            return explainer.page(*self._asked(page), explain, self._here()), name
+            return explainer.page(self._asked(page), explain, self._here()), name
         for field, default in Page()._asdict().items():
             mine = field == "include_deleted" or (field == "filter" and name == "count")
             if not mine and getattr(page, field) != default:

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dataflow_core::dialect::{Param, ParamValue};
 use dataflow_core::pipeline;
 use dataflow_core::plan::{Plan, ReadPlan, Selection};
-use dataflow_db::{Database, ExplainOptions, Explained, Parameter, PlanText, Table};
+use dataflow_db::{Database, ExplainOptions, Explained, PageOptions, Parameter, PlanText, Table};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,20 @@ use crate::operation::{Output, Promise, PyOperation};
 use crate::public::Audience;
 use crate::runtime::Owned;
 use crate::{include, page, raw};
+
+/// The arguments of `Table.page`.
+type Asked<'py> = (
+    Option<Bound<'py, PyAny>>,
+    Vec<String>,
+    Option<u64>,
+    u64,
+    Option<(String, String)>,
+    Option<Vec<String>>,
+    bool,
+    bool,
+    String,
+    Vec<Bound<'py, PyAny>>,
+);
 
 #[pyclass(frozen, name = "Explainer", module = "dataflow._core")]
 pub struct PyExplainer {
@@ -32,33 +46,28 @@ impl PyExplainer {
     fn selection(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Selection> {
         page::filter(py, &self.database, &self.table.schema, &Audience::default(), filter).map(Selection::Matching)
     }
+
+    fn plan(&self, py: Python<'_>, asked: Asked<'_>) -> PyResult<(ReadPlan, PageOptions)> {
+        let (filter, order_by, limit, offset, place, fields, distinct, include_deleted, total, include) = asked;
+        let selected = ReadPlan::of(Arc::clone(&self.table.schema), self.selection(py, filter.as_ref())?);
+        let (include, _) = include::read(&self.database, &self.table.schema, &include, "include")?;
+        let selected = ReadPlan { limit, offset, distinct, include_deleted, include, ..selected };
+        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
+        Ok((plan, page::options(place, &total)?))
+    }
 }
 
 #[pymethods]
 impl PyExplainer {
     /// How `Table.page` reads: with the same arguments.
-    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn page(
         &self,
         py: Python<'_>,
-        filter: Option<&Bound<'_, PyAny>>,
-        order_by: Vec<String>,
-        limit: Option<u64>,
-        offset: u64,
-        place: Option<(String, String)>,
-        fields: Option<Vec<String>>,
-        distinct: bool,
-        include_deleted: bool,
-        total: &str,
-        include: Vec<Bound<'_, PyAny>>,
+        asked: Asked<'_>,
         explain: (bool, bool),
         caller: CallerTuple<'_>,
     ) -> PyResult<PyOperation> {
-        let selected = ReadPlan::of(Arc::clone(&self.table.schema), self.selection(py, filter)?);
-        let (include, _) = include::read(&self.database, &self.table.schema, &include, "include")?;
-        let selected = ReadPlan { limit, offset, distinct, include_deleted, include, ..selected };
-        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
-        let options = page::options(place, total)?;
+        let (plan, options) = self.plan(py, asked)?;
         let caller = Caller::read(py, caller)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         PyOperation::new(py, Promise::Reads, |cancel| {
@@ -72,29 +81,16 @@ impl PyExplainer {
     }
 
     /// The statement of `Table.page` and its parameters' values; None while the server was not asked yet what it is.
-    #[expect(clippy::too_many_arguments, reason = "one argument a setting, as in the stub")]
     fn statement<'py>(
         &self,
         py: Python<'py>,
-        filter: Option<&Bound<'py, PyAny>>,
-        order_by: Vec<String>,
-        limit: Option<u64>,
-        offset: u64,
-        place: Option<(String, String)>,
-        fields: Option<Vec<String>>,
-        distinct: bool,
-        include_deleted: bool,
-        total: &str,
-        include: Vec<Bound<'py, PyAny>>,
+        asked: Asked<'py>,
         caller: CallerTuple<'py>,
     ) -> PyResult<Option<(String, Bound<'py, PyList>)>> {
-        let selected = ReadPlan::of(Arc::clone(&self.table.schema), self.selection(py, filter)?);
-        let (include, _) = include::read(&self.database, &self.table.schema, &include, "include")?;
-        let selected = ReadPlan { limit, offset, distinct, include_deleted, include, ..selected };
-        let plan = page::plan(selected, &order_by, fields.as_deref()).or_raise(py)?;
-        let total = page::options(place, total)?.total;
+        let (plan, options) = self.plan(py, asked)?;
         let context = Caller::read(py, caller)?.context(CancellationToken::new());
-        let Some(statement) = self.database.statement(&plan, total, &context).or_raise(py)? else { return Ok(None) };
+        let statement = self.database.statement(&plan, options.total, &context).or_raise(py)?;
+        let Some(statement) = statement else { return Ok(None) };
         let values: Vec<_> = statement.params.iter().map(|param| parameter(py, param)).collect::<PyResult<_>>()?;
         Ok(Some((statement.sql, PyList::new(py, values)?)))
     }
