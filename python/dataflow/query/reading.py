@@ -34,6 +34,7 @@ __all__ = ["Page", "Reading", "Total"]
 
 _T = TypeVar("_T")
 Total = Literal["none", "estimate", "exact"]
+_TOTALS = get_args(Total)
 
 
 class Page(NamedTuple):
@@ -280,8 +281,8 @@ def _read_place(after: object, before: object) -> tuple[str, str] | None:
 
 
 def _read_total(total: object) -> str:
-    if not isinstance(total, str) or total not in get_args(Total):
-        known = ", ".join(get_args(Total))
-        hint = suggest(total, get_args(Total)) if isinstance(total, str) and is_name(total) else None
+    if not isinstance(total, str) or total not in _TOTALS:
+        known = ", ".join(_TOTALS)
+        hint = suggest(total, _TOTALS) if isinstance(total, str) and is_name(total) else None
         raise InvalidFilterError(f"total is one of {known}", path="total", hint=hint)
     return total
