@@ -1,16 +1,17 @@
 //! The operations of one table: Python's arguments become a plan, and a plan an [`Operation`](crate::operation).
 
+mod arguments;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dataflow_core::batch::Reading;
-use dataflow_core::filter::{Filter, TRUSTED, parse_within};
 use dataflow_core::ledger::EntryKey;
-use dataflow_core::plan::{Include, ReadPlan, Selection, parse_fields, parse_order};
+use dataflow_core::plan::{ReadPlan, parse_fields, parse_order};
 use dataflow_core::schema::TableSchema;
-use dataflow_core::{Error, ErrorKind, Result};
-use dataflow_db::{Begin, Context, Database, LoadPiece, StreamPlan, Table, Transaction, Within, Write};
+use dataflow_core::{Error, Result};
+use dataflow_db::{Begin, Context, Database, LoadPiece, StreamPlan, Table, Transaction, Write};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -21,7 +22,6 @@ use crate::cut::Most;
 use crate::error::OrRaise;
 use crate::event::{LabelsTuple, read_labels};
 use crate::explain::PyExplainer;
-use crate::include;
 use crate::indexes::PyIndexes;
 use crate::input::{Input, RowForm};
 use crate::load::{PyLoad, SharedLoad};
@@ -34,12 +34,12 @@ use crate::raw;
 use crate::reject::{ToleranceTuple, read_tolerance};
 use crate::row::belong_together;
 use crate::runtime::Owned;
-use crate::settings::{
-    called, check_update, conflict_target, read_duplicates, read_load_id, read_on_match, read_on_missing,
-};
+use crate::settings::{check_update, read_duplicates, read_load_id, read_on_match, read_on_missing};
 use crate::source::{PyBuffer, PyStream};
 use crate::stream::PyRowStream;
 use crate::update::{Updates, read_operators, read_updates};
+
+use arguments::WithinTuple;
 
 #[pyclass(frozen, name = "Table", module = "dataflow._core")]
 pub struct PyTable {
@@ -68,73 +68,6 @@ impl PyTable {
 
     fn reading(&self) -> Reading {
         self.database.reading(false)
-    }
-
-    fn filter(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
-        page::filter(py, &self.database, self.schema(), &self.audience, filter)
-    }
-
-    fn parsed(&self, filter: &Bound<'_, PyAny>) -> PyResult<Result<Filter>> {
-        let (models, floats) = (self.database.models(), self.database.floats());
-        Ok(parse_within(self.schema(), Some(&models), raw::read(filter)?, floats, &TRUSTED))
-    }
-
-    /// The filter of a change, which names some rows unless `all_rows` says that every one is meant; the caller calls it
-    /// `path`.
-    fn bounded(&self, filter: &Bound<'_, PyAny>, all_rows: bool, path: &str) -> PyResult<Filter> {
-        let parsed = self.parsed(filter)?.map_err(|error| called(error, path)).or_raise(filter.py())?;
-        if parsed.is_everything() && !all_rows {
-            let error = Error::new(ErrorKind::UnfilteredWrite, "the filter matches every row; nothing was written")
-                .path(path)
-                .hint("say all_rows=True in the bulk operation if every row is meant");
-            return Err(error).or_raise(filter.py());
-        }
-        Ok(parsed)
-    }
-
-    fn within(&self, (filter, all_rows, hard, max_affected): &WithinTuple<'_>) -> PyResult<Within> {
-        let py = filter.py();
-        let filter = self.bounded(filter, *all_rows, "within")?;
-        if !filter.related().is_empty() {
-            let error =
-                Error::new(ErrorKind::InvalidFilter, "the rows of the input are compared with `within` in memory")
-                    .path("within")
-                    .hint("name fields of the model itself");
-            return Err(error).or_raise(py);
-        }
-        Ok(Within { filter, hard: *hard, max_affected: *max_affected })
-    }
-
-    fn selected(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<ReadPlan> {
-        Ok(ReadPlan::of(Arc::clone(self.schema()), Selection::Matching(self.filter(py, filter)?)))
-    }
-
-    /// The rows of others that come with each, and the model of both.
-    fn including(&self, py: Python<'_>, given: &[Bound<'_, PyAny>]) -> PyResult<(Vec<Include>, Arc<Model>)> {
-        if given.is_empty() {
-            return Ok((Vec::new(), Arc::clone(&self.model)));
-        }
-        self.audience.check_include().or_raise(py)?;
-        let (include, included) = include::read(&self.database, self.schema(), given, "include")?;
-        Ok((include, Arc::new(self.model.including(py, included))))
-    }
-
-    fn columns(&self, py: Python<'_>, names: &[String], path: &str) -> PyResult<Vec<usize>> {
-        let resolve = |(at, name): (usize, &String)| {
-            self.schema().resolve(name).map_err(|error| error.path(format!("{path}[{at}]")))
-        };
-        names.iter().enumerate().map(resolve).collect::<Result<_>>().or_raise(py)
-    }
-
-    /// The columns by which rows are the same.
-    fn target(&self, py: Python<'_>, conflict_on: Option<Vec<String>>) -> PyResult<Vec<usize>> {
-        match conflict_on {
-            None => Ok(self.schema().key.clone()),
-            Some(names) => {
-                let columns = self.columns(py, &names, "conflict_on")?;
-                conflict_target(self.schema(), columns).or_raise(py)
-            }
-        }
     }
 
     fn form(&self, naming: Naming, defaults: bool, tolerates: Option<bool>) -> RowForm {
@@ -186,10 +119,6 @@ impl PyTable {
         Ok(if brief { operation.brief() } else { operation })
     }
 }
-
-/// The stored rows that data stands for: a filter, whether it may find every row, whether a soft delete is none, and the
-/// most rows that may go.
-type WithinTuple<'py> = (Bound<'py, PyAny>, bool, bool, Option<u64>);
 
 fn rows_of(rows: Option<dataflow_db::Rows>) -> Result<dataflow_db::Rows> {
     rows.ok_or_else(|| Error::internal("a write of rows without rows"))
