@@ -121,9 +121,9 @@ def test_groups_and_cut_rows_of_both_sides(shelves: Library) -> None:
 def test_unions_in_unions_and_many(shelves: Library) -> None:
     inner = union(shelves.books, TITLES, union(shelves.authors, {"$match": {"id": 4}}, NAMES), {"$skip": 4})
     assert found(shelves.authors, {"$limit": 1}, NAMES, inner) == [("Ada",), ("Found",), ("Dora",)]
-    many = [union(shelves.authors, {"$skip": at % 4}, {"$limit": 1}, NAMES) for at in range(10)]
+    many = [union(shelves.authors, {"$skip": at % 4}, {"$limit": 1}, NAMES) for at in range(16)]
     names = ["Ada", "Bert", "Cleo", "Dora"]
-    assert found(shelves.authors, {"$limit": 1}, NAMES, *many) == [("Ada",)] + [(names[at % 4],) for at in range(10)]
+    assert found(shelves.authors, {"$limit": 1}, NAMES, *many) == [("Ada",)] + [(names[at % 4],) for at in range(16)]
 
 
 def test_lookups_before_behind_and_within(shelves: Library) -> None:

@@ -112,6 +112,14 @@ impl<'t> Builder<'t> {
         if self.level.is_cut() || !self.level.is_plain() { self.wrap() } else { Ok(()) }
     }
 
+    pub fn check_levels(&self) -> Result<()> {
+        if self.levels <= MAX_LEVELS {
+            return Ok(());
+        }
+        let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
+        Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"))
+    }
+
     /// No `$sort` decides any more which row is the first, and the rows are not those of the table.
     pub fn forget_order(&mut self) {
         (self.sorted, self.untouched) = (false, false);
@@ -130,10 +138,7 @@ impl<'t> Builder<'t> {
     /// Begins a level that reads the last one; outputs keep their places.
     pub fn wrap(&mut self) -> Result<()> {
         self.levels += 1;
-        if self.levels > MAX_LEVELS {
-            let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
-            return Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"));
-        }
+        self.check_levels()?;
         if self.level.is_cut() {
             self.level.complete_order();
         }

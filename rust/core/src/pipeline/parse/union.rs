@@ -34,6 +34,7 @@ impl Builder<'_> {
         let mut inner = Builder::new(&table, self.models, self.floats, self.rules, &[]);
         // One more, in which both are put together.
         (inner.nodes, inner.levels) = (self.nodes, self.levels + 2);
+        inner.check_levels()?;
         inner.set_lookup(self.lookups.len());
         inner.lookups = std::mem::take(&mut self.lookups);
         inner.pairs = std::mem::take(&mut self.pairs);
@@ -57,11 +58,13 @@ impl Builder<'_> {
         let (mut input, mut columns) = self.same_names(theirs)?;
         let shown = input.len();
         let mut order = vec![Order { column: shown, descending: false }];
+        let mut identity = vec![shown];
         input.push(Column { name: String::new(), ty: LogicalType::Int, nullable: false, origin: None });
         columns.push(United::default());
         for (level, is_own) in [(&self.level, true), (theirs, false)] {
             for by in &level.order {
                 order.push(Order { column: input.len(), ..*by });
+                identity.extend(level.identity.contains(&by.column).then_some(input.len()));
                 let column = level.outputs[by.column].column.clone();
                 input.push(Column { name: String::new(), nullable: true, ..column });
                 let [ours, theirs] = [is_own, !is_own].map(|is| is.then_some(by.column));
@@ -69,7 +72,6 @@ impl Builder<'_> {
             }
         }
         let hidden: Vec<bool> = (0..input.len()).map(|at| at >= shown).collect();
-        let identity = order.iter().map(|order| order.column).collect();
         self.level = Level { union: Some(union(columns)), ..Level::over(input, &hidden, order, identity) };
         self.forget_order();
         Ok(())
