@@ -95,7 +95,9 @@ def test_stages_go_on_with_both(shelves: Library) -> None:
     assert found(*both, placed, {"$limit": 2}) == [("Ada", 1), ("Bert", 2)]
     assert {name for (name,) in found(*both, {"$sample": {"size": 9}})} == {name for (name,) in found(*both)}
     ordered = {"$group": {"_id": None, "all": {"$push": "$name"}}}
-    assert found(*both, {"$sort": {"name": -1}}, {"$limit": 2}, {"$sort": {"name": 1}}, ordered) == [(["Nile", "Notes"],)]
+    assert found(*both, {"$sort": {"name": -1}}, {"$limit": 2}, {"$sort": {"name": 1}}, ordered) == [
+        (["Nile", "Notes"],)
+    ]
     with pytest.raises(errors.InvalidPipelineError, match=r"\$sort"):
         found(*both, ordered)
 
@@ -318,7 +320,9 @@ def test_what_is_not_well_formed(db: DataFlow, given: Any, error: type[Exception
 
 def test_another_type_is_told_with_both(db: DataFlow) -> None:
     shelves = library(db)
-    with pytest.raises(errors.InvalidPipelineError, match="`pages` is int here, and str of at most 20 characters there"):
+    with pytest.raises(
+        errors.InvalidPipelineError, match="`pages` is int here, and str of at most 20 characters there"
+    ):
         shelves.books.aggregate([union(shelves.authors, {"$project": {"pages": "$name"}})])
 
 

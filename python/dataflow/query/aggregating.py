@@ -31,8 +31,8 @@ class Aggregating(Handle[_T]):
 
         The stages are `$match`, `$group`, `$sort`, `$limit`, `$skip`, `$count`, `$project`, `$addFields` or `$set`,
         `$unset`, `$replaceRoot` or `$replaceWith`, `$unwind`, `$lookup`, `$unionWith`, `$bucket`, `$sample`,
-        `$sortByCount` and `$setWindowFields`, with the meaning they have in MongoDB. Each is checked against the columns that the one
-        before leaves.
+        `$sortByCount` and `$setWindowFields`, with the meaning they have in MongoDB. Each is checked against the
+        columns that the one before leaves.
 
         `$lookup` gives each row those of another model whose `foreignField` equals its `localField`, as a list of
         dicts; with `{"$unwind": "$author"}` right behind it they are columns beside the row, `author.name`:
