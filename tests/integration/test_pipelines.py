@@ -40,6 +40,10 @@ the same rows and the same answer; random pipelines are compared with a reading 
   where MongoDB takes it for another null. They are a list of dicts; a `$unwind` right behind it puts them beside the
   row as columns, `author.name`, in the order of the row and then in that of its `pipeline`, which counts `$limit` and
   `$skip` for each row by itself and has no `$group`. A list of rows is kept or left out, and asked nothing as it is.
+- `$unionWith` puts the rows of another model, live ones of the same tenant, behind those so far, each side in its
+  order; its `pipeline` has every stage. Fields go together by their names and have one type, texts of any length and
+  decimals of as many places; where a side does not have one it is None. A list of rows of a `$lookup` is not united: the
+  `$lookup` comes behind it.
 - `$bucket` needs its `default`, which is None or a value of the type of `groupBy`: no row is an error by its value.
 - `$sample` takes rows by chance; those that it takes come in the order of their keys.
 - `$project` names what is kept; nothing else is, and no `_id` that was not named.
@@ -70,7 +74,7 @@ the same rows and the same answer; random pipelines are compared with a reading 
   that found nothing for a row gives a row of None. On MariaDB the rows of one list are at most `max_allowed_packet`.
 - Most stages behind a `$group`, an `$unwind` or a `$limit`, and each output of a `$setWindowFields`, are a query of
   their own, of which a pipeline has 50 at most.
-- Not built: the stages `$facet $unionWith`, `let` of `$lookup`, `includeArrayIndex` of looked up rows, `range` of a
+- Not built: the stage `$facet`, `let` of `$lookup`, `includeArrayIndex` of looked up rows, `range` of a
   `$setWindowFields`, a `default` of `$shift`, `chars` of `$trim`, paths into JSON in expressions, `$round $toUpper
   $toLower`.
 
@@ -171,6 +175,14 @@ STAGES: Examples = {
         ],
         [{"no": 1, "of.no": 3}, {"no": 2, "of.no": 4}],
     ),
+    "$unionWith": (
+        [
+            {"$match": {"no": 4}},
+            {"$project": {"no": 1}},
+            {"$unionWith": {"coll": "Sale", "pipeline": [{"$match": {"qty": 4}}, {"$project": {"no": 1, "qty": 1}}]}},
+        ],
+        [{"no": 4, "qty": None}, {"no": 2, "qty": 4}],
+    ),
     "$sortByCount": (
         [{"$match": {"qty": {"$ne": None}}}, {"$sortByCount": "$state"}],
         [{"_id": State.PAID, "count": 2}, {"_id": State.OPEN, "count": 1}],
@@ -268,7 +280,7 @@ def called(model: str, part: Any) -> Any:
     if isinstance(part, list):
         return [called(model, item) for item in part]
     if isinstance(part, dict):
-        return {name: model if name == "from" else called(model, item) for name, item in part.items()}
+        return {name: model if name in ("from", "coll") else called(model, item) for name, item in part.items()}
     return part
 
 

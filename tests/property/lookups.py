@@ -1,4 +1,4 @@
-"""Random pipelines with `$lookup`, each stage made together with its rows in plain Python.
+"""Random pipelines with `$lookup` and `$unionWith`, each stage made together with its rows in plain Python.
 
 Where the order of rows says nothing else they come by the keys of the row and then of those joined with it, `place`.
 """
@@ -71,10 +71,11 @@ class Maker:
 
     def stage(self) -> Stage | None:
         weights = {"lookup": 4, "unwind": 5, "match": 2, "sort": 2, "cut": 2, "project": 1, "set": 1, "group": 1}
+        weights["union"] = 2
         kind = self.random.choices(list(weights), list(weights.values()))[0]
         if kind == "unwind" and not self.pending:
             kind = "lookup"
-        if kind == "group" and self.own is not None:
+        if kind in ("group", "union") and self.own is not None:
             kind = "set"
         if kind not in ("lookup", "unwind"):
             self.settle()
@@ -136,6 +137,27 @@ class Maker:
         self.lines = lines
         self.types |= {f"{pending.name}.{name}": type_ for name, type_ in pending.types.items()}
         return {"$unwind": {"path": f"${pending.name}", "preserveNullAndEmptyArrays": keeps}}
+
+    def union(self) -> Stage | None:
+        """The rows of each side come in the order that they have; a field that one side does not have is null."""
+        if self.depth:
+            return None
+        source = self.random.choice(self.sources)
+        inner = Maker(self.random, self.sources, source)
+        inner.depth = self.depth + 1
+        pipeline = inner.make(3)
+        types = self.types | inner.types
+        unlike = any(self.types.get(name, type_) != type_ for name, type_ in inner.types.items())
+        nested = any(name != other and is_inside(other, name) for name in types for other in types)
+        if unlike or nested or "rows" in types.values():
+            return None
+        self.lines = [
+            Line({name: maker.types.get(name) and line.row[name] for name in types}, (side, *line.place))
+            for side, maker in enumerate((self, inner))
+            for line in maker.lines
+        ]
+        self.types = types
+        return {"$unionWith": {"coll": source.name, "pipeline": pipeline}}
 
     def match(self) -> Stage | None:
         name, value = self.a_field("int"), self.random.randrange(5)

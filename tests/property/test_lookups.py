@@ -65,7 +65,18 @@ def test_lookups_are_what_plain_python_makes_of_them(database: Database, has_ten
                     assert got == expected, f"seed {seed}: {pipeline}"
                     used.update(name for stage in pipeline for name in stage)
                     telling += bool(expected) and any("$lookup" in stage for stage in pipeline)
-    assert set(used) == {"$lookup", "$unwind", "$match", "$sort", "$limit", "$skip", "$project", "$set", "$group"}
+    assert set(used) == {
+        "$lookup",
+        "$unwind",
+        "$match",
+        "$sort",
+        "$limit",
+        "$skip",
+        "$project",
+        "$set",
+        "$group",
+        "$unionWith",
+    }
     assert telling > ROUNDS * PIPELINES // 3, telling
 
 

@@ -30,9 +30,9 @@ class Aggregating(Handle[_T]):
             ])
 
         The stages are `$match`, `$group`, `$sort`, `$limit`, `$skip`, `$count`, `$project`, `$addFields` or `$set`,
-        `$unset`, `$replaceRoot` or `$replaceWith`, `$unwind`, `$lookup`, `$bucket`, `$sample`, `$sortByCount` and
-        `$setWindowFields`, with the meaning they have in MongoDB. Each is checked against the columns that the one
-        before leaves.
+        `$unset`, `$replaceRoot` or `$replaceWith`, `$unwind`, `$lookup`, `$unionWith`, `$bucket`, `$sample`,
+        `$sortByCount` and `$setWindowFields`, with the meaning they have in MongoDB. Each is checked against the
+        columns that the one before leaves.
 
         `$lookup` gives each row those of another model whose `foreignField` equals its `localField`, as a list of
         dicts; with `{"$unwind": "$author"}` right behind it they are columns beside the row, `author.name`:
@@ -41,6 +41,15 @@ class Aggregating(Handle[_T]):
                 {"$lookup": {"from": "Author", "localField": "author_id", "foreignField": "id", "as": "author"}},
                 {"$unwind": "$author"},
                 {"$group": {"_id": "$author.name", "pages": {"$sum": "$pages"}}},
+            ])
+
+        `$unionWith` puts the rows of another model behind those so far; a field that one side does not have is None in
+        its rows, and one that both have is of one type:
+
+            orders.aggregate([
+                {"$project": {"at": 1, "total": 1}},
+                {"$unionWith": {"coll": "Refund", "pipeline": [{"$project": {"at": 1, "total": "$amount"}}]}},
+                {"$sort": {"at": 1}},
             ])
 
         The keys of a `$group` are columns: `"_id": "$state"` gives a column `_id`, `"_id": {"state": "$state"}` a
@@ -62,7 +71,7 @@ class Aggregating(Handle[_T]):
             InvalidPipelineError: A stage is not well formed.
             UnknownOperatorError: There is no such stage, accumulator or operator.
             UnknownFieldError: The row of the stages before has no such field.
-            UnknownModelError: `$lookup` names a model that this DataFlow does not have.
+            UnknownModelError: `$lookup` or `$unionWith` names a model that this DataFlow does not have.
             OutOfRangeError: A number does not fit its type.
         """
         return self._records(run(self._aggregate(pipeline, include_deleted)))

@@ -161,10 +161,12 @@ def _mysql_steps(part: Any, depth: int) -> Iterator[tuple[int, str]]:
 
 def _read_sqlite(plan: Any) -> tuple[_Uses, int | None, int | None]:
     uses: _Uses = []
+    # Rows of a query with a name are no table.
+    named = {text.split()[1] for _, _, text in plan if text.startswith(("CO-ROUTINE ", "MATERIALIZE "))}
     for _, _, text in plan:
         if found := _SEARCH.match(text):
             uses.append(("looked up", found[2] or found[3]))
-        elif (found := _SCAN.match(text)) and found[1] != "CONSTANT":
+        elif (found := _SCAN.match(text)) and found[1] != "CONSTANT" and found[1] not in named:
             uses.append(("walked", found[2]) if found[2] else ("scanned", found[1].rpartition(".")[2]))
     return uses, None, None
 

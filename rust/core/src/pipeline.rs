@@ -9,7 +9,7 @@ mod parse;
 mod window;
 
 pub use expression::{Expression, Function, Node, Part};
-pub use level::{Cell, Column, Join, Level, Lookup, Nested, Origin, Output, Unwind};
+pub use level::{Cell, Column, Join, Level, Lookup, Nested, Origin, Output, Pair, Union, United, Unwind};
 pub use parse::{parse, parse_within};
 pub use window::{Bound, Frame, Window};
 
@@ -35,6 +35,8 @@ pub struct Pipeline {
     pub levels: Vec<Level>,
     /// The models that it looks into, in the order of the stages.
     pub lookups: Vec<Arc<TableSchema>>,
+    /// Columns of different tables that became one.
+    pub pairs: Vec<Pair>,
 }
 
 impl Pipeline {
@@ -75,6 +77,7 @@ fn shapes(levels: &[Level]) -> Vec<Shape<'_>> {
 /// The lookup whose rows an output of the last level has.
 fn looked_up(levels: &[Level], output: usize) -> Option<&Lookup> {
     let (last, before) = levels.split_last()?;
+    let before = if last.union.is_some() { &[] } else { before };
     let input = match &last.outputs.get(output)?.cell {
         Cell::Rows(nested) => return Some(&nested.lookup),
         cell => cell.as_column()?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataflow_core::filter::{Filter, parse};
-use dataflow_core::pipeline::{Column, Origin, Pipeline, Shape};
+use dataflow_core::pipeline::{Column, Origin, Pair, Pipeline, Shape};
 use dataflow_core::plan::Order;
 use dataflow_core::schema::{Check, ColumnSchema, Index, KeySource, OnDelete, Reference, Role, TableSchema};
 use dataflow_core::types::{FloatRules, LogicalType};
@@ -72,9 +72,21 @@ impl Model {
 
     /// The rows of a pipeline, which have no class; a column with values of a model's own has its decoder. `others` are
     /// the models that it looks into.
-    pub fn of_pipeline(self: &Arc<Self>, py: Python<'_>, pipeline: &Pipeline, others: &[Arc<Self>]) -> Self {
+    ///
+    /// # Errors
+    /// `InvalidPipeline` where columns that became one are of different classes in Python.
+    pub fn of_pipeline(self: &Arc<Self>, py: Python<'_>, pipeline: &Pipeline, others: &[Arc<Self>]) -> Result<Self> {
         let models: Vec<_> = std::iter::once(self).chain(others).map(Arc::as_ref).collect();
-        Self::of_shapes(py, &models, &pipeline.shapes())
+        for Pair { name, sides } in &pipeline.pairs {
+            let [own, other] = sides.map(|side| side.and_then(|side| models.get(side.lookup)?.decoder(py, side)));
+            if !decode_alike(py, own.as_ref(), other.as_ref()) {
+                let message = format!("`{name}` is of different classes on the two sides of a $unionWith");
+                return Err(Error::new(ErrorKind::InvalidPipeline, message)
+                    .path("pipeline")
+                    .hint("give one of them another name by a $project before it, or leave it out"));
+            }
+        }
+        Ok(Self::of_shapes(py, &models, &pipeline.shapes()))
     }
 
     /// The recursion is as deep as the pipeline's lookups.
@@ -116,6 +128,13 @@ impl Model {
         }
         Py::new(py, Each { item: decoder }).ok().map(Py::into_any)
     }
+}
+
+/// Whether values become the same, also those of lists that were declared twice.
+fn decode_alike(py: Python<'_>, own: Option<&Py<PyAny>>, other: Option<&Py<PyAny>>) -> bool {
+    let (Some(own), Some(other)) = (own, other) else { return own.is_none() && other.is_none() };
+    let item = |decoder: &Py<PyAny>| decoder.getattr(py, "item").ok();
+    own.is(other) || item(own).zip(item(other)).is_some_and(|(own, other)| own.is(&other))
 }
 
 /// What the items of a list pass through that a pipeline made of a column's values.

@@ -420,7 +420,7 @@ impl PyTable {
             Ok(Arc::clone(&table.cast::<Self>()?.get().model))
         };
         let others: Vec<_> = pipeline.lookups.iter().map(other).collect::<PyResult<_>>()?;
-        let model = Arc::new(self.model.of_pipeline(py, &pipeline, &others));
+        let model = Arc::new(self.model.of_pipeline(py, &pipeline, &others).or_raise(py)?);
         let caller = Caller::read(py, caller)?;
         let (database, table) = (Arc::clone(&self.database), Arc::clone(&self.table));
         let audience = self.audience.clone();

@@ -5,6 +5,7 @@
 //! own to the proof at the end.
 
 mod lookup;
+mod union;
 mod window;
 
 use std::fmt::Write as _;
@@ -68,9 +69,10 @@ impl Writer<'_> {
 
     /// Writes a level, which all but the last are queries with a name, and those that it is joined with before.
     fn step(&mut self, source: &Source, level: &Level, series: &Series, at: usize, is_last: bool) -> Result<Source> {
-        let nested = self.all_nested(source, level)?;
         let joined = level.join.as_ref().map(|join| self.joined(source, join)).transpose()?;
-        let read = joined.as_ref().unwrap_or(source);
+        let united = level.union.as_ref().map(|union| self.united(source, (level, union), series, at)).transpose()?;
+        let read = joined.as_ref().or(united.as_ref()).unwrap_or(source);
+        let nested = self.all_nested(united.as_ref().unwrap_or(source), level)?;
         let aliases: Vec<String> =
             (0..level.outputs.len()).map(|output| format!("{}{at}_{output}", series.prefix)).collect();
         let name = self.dialect.quote(&format!("{}{at}", series.name));
@@ -87,7 +89,7 @@ impl Writer<'_> {
             table: renamed(&read.table, level, &aliases, &nested),
             tenant: read.tenant.as_ref().map(|_| self.dialect.quote(TENANT_COLUMN)),
             text: name,
-            is_ordered: source.is_ordered || level.limit.is_some() || level.offset > 0,
+            is_ordered: read.is_ordered || level.limit.is_some() || level.offset > 0,
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Statement;
 use super::tests::dialects;
 use crate::error::ErrorKind;
-use crate::pipeline::{self, MAX_LOOKUPS, Pipeline};
+use crate::pipeline::{self, MAX_LEVELS, MAX_LOOKUPS, Pipeline};
 use crate::plan::{Plan, Scope, ScopedPlan, TenantId};
 use crate::schema::tests::product;
 use crate::schema::{Models, Role, TableSchema};
@@ -41,10 +41,12 @@ fn statements(of_tenants: [bool; 2], text: &str) -> Vec<(&'static str, Statement
     dialects.map(|dialect| (dialect.name(), Statement::query(dialect.as_ref(), &scoped).unwrap())).collect()
 }
 
-fn pipelines() -> [String; 3] {
+fn pipelines() -> [String; 4] {
     let within = r#""pipeline":[{"$match":{"qty":1}},{"$sort":{"price":-1}},{"$limit":2},{"$project":{"name":1}}]"#;
     let again = r#""pipeline":[{"$lookup":{"from":"Product","localField":"id","foreignField":"qty","as":"products"}},{"$unwind":"$products"}]"#;
+    let union = r#"{"$unionWith":{"coll":"Maker","pipeline":[{"$limit":2},{"$project":{"name":1,"price":1}}]}}"#;
     [
+        format!(r#"[{{"$match":{{"qty":1}}}},{{"$project":{{"name":1,"qty":1}}}},{union},{{"$sort":{{"name":1}}}}]"#),
         format!(r#"[{{"$lookup":{{{MAKER}}}}},{{"$unwind":"$maker"}},{{"$project":{{"name":1,"maker.name":1}}}}]"#),
         format!(
             r#"[{{"$lookup":{{{MAKER},{within}}}}},{{"$unwind":{{"path":"$maker","preserveNullAndEmptyArrays":true}}}}]"#
@@ -99,5 +101,9 @@ fn there_are_so_many_lookups_in_all() {
     let pair = format!(r#"{{"$lookup":{{{MAKER}}}}},{{"$unwind":"$maker"}}"#);
     let asked = |count| parse(&table, &models, &format!("[{}]", vec![pair.as_str(); count].join(",")));
     asked(MAX_LOOKUPS).unwrap();
+    let united = |count| parse(&table, &models, &format!("[{}]", vec![r#"{"$unionWith":"Maker"}"#; count].join(",")));
+    // Each is three queries.
+    united(MAX_LEVELS / 3).unwrap();
+    assert_eq!(united(MAX_LEVELS / 3 + 1).unwrap_err().kind(), ErrorKind::LimitExceeded);
     assert_eq!(asked(MAX_LOOKUPS + 1).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }

@@ -75,6 +75,38 @@ pub struct Nested {
     pub order: Vec<Order>,
 }
 
+/// The rows of another model behind those of the level before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Union {
+    pub table: Arc<TableSchema>,
+    /// The first reads the table.
+    pub levels: Vec<Level>,
+    /// Those of the input.
+    pub columns: Vec<United>,
+}
+
+/// The outputs that a column has on each side; null where there is none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct United {
+    pub ours: Option<usize>,
+    pub theirs: Option<usize>,
+    pub used: bool,
+}
+
+impl United {
+    /// Whether it tells one side from the other.
+    pub fn is_side(&self) -> bool {
+        self.ours.or(self.theirs).is_none()
+    }
+}
+
+/// Two columns that became one, whose values have to be read alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair {
+    pub name: String,
+    pub sides: [Option<Origin>; 2],
+}
+
 /// SQL does it in this order: filters, groups, outputs, order, offset, limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Level {
@@ -82,6 +114,8 @@ pub struct Level {
     pub input: Vec<Column>,
     /// Done before anything else.
     pub join: Option<Join>,
+    /// Done before anything else.
+    pub union: Option<Union>,
     /// Done before anything else.
     pub unwind: Option<Unwind>,
     /// On the input; all must hold.
@@ -213,6 +247,7 @@ impl Level {
             outputs,
             input,
             join: None,
+            union: None,
             unwind: None,
             filters: Vec::new(),
             group: None,

@@ -12,6 +12,7 @@ mod project;
 mod replace;
 mod shape;
 mod text;
+mod union;
 mod unwind;
 mod window;
 mod within;
@@ -45,11 +46,11 @@ const STAGES: &[&str] = &[
     "$skip",
     "$sort",
     "$sortByCount",
+    "$unionWith",
     "$unset",
     "$unwind",
 ];
-const LATER_STAGES: &[&str] =
-    &["$bucketAuto", "$densify", "$facet", "$fill", "$graphLookup", "$merge", "$out", "$unionWith"];
+const LATER_STAGES: &[&str] = &["$bucketAuto", "$densify", "$facet", "$fill", "$graphLookup", "$merge", "$out"];
 
 /// Reads a pipeline against a table, which may look into `models`.
 ///
@@ -123,6 +124,7 @@ impl Builder<'_> {
             "$replaceRoot" => self.read_replaced_root(raw),
             "$replaceWith" => self.read_replaced(raw),
             "$sample" => self.read_sample(raw),
+            "$unionWith" => self.read_union(raw),
             "$unwind" => self.read_unwind(raw),
             "$sortByCount" => self.read_sort_by_count(raw),
             name => Err(unknown_stage(name)),

@@ -9,7 +9,7 @@ use crate::dialect::{NestedRows, tenant_column};
 use crate::error::{Error, Result};
 use crate::pipeline::{Cell, Join, Level, Lookup, Nested, Output};
 use crate::plan::{Order, TenantId};
-use crate::schema::{Role, TENANT_COLUMN};
+use crate::schema::{Role, TENANT_COLUMN, TableSchema};
 use crate::types::{LogicalType, Returned, RowsType};
 use crate::value::Value;
 
@@ -95,16 +95,25 @@ impl Writer<'_> {
 
     /// Where no row was found the tenant is the one who asks.
     fn own_tenant_or(&mut self, theirs: &str) -> Result<String> {
+        let own = self.own_tenant()?;
+        Ok(format!("coalesce({theirs}, {own}) AS {}", self.dialect.quote(TENANT_COLUMN)))
+    }
+
+    /// The tenant who asks.
+    pub(super) fn own_tenant(&mut self) -> Result<String> {
         let tenant = self.scope.and_then(|scope| scope.tenant.as_ref());
         let tenant = tenant.ok_or_else(|| Error::internal("rows of a tenant that nobody has"))?;
         let own = self.placeholder(&TEXT, Value::Text(tenant.as_str().to_owned().into()));
-        let column = self.dialect.quote(TENANT_COLUMN);
-        Ok(format!("coalesce({theirs}, {}) AS {column}", self.dialect.typed(own, &TEXT)))
+        Ok(self.dialect.typed(own, &TEXT))
     }
 
     /// Writes the levels of a lookup, and gives what reads the last one.
     fn looked_up(&mut self, lookup: &Lookup) -> Result<Source> {
-        let table = &*lookup.table;
+        self.other(&lookup.table, &lookup.levels)
+    }
+
+    /// Writes levels that read a table beside the pipeline's own.
+    pub(super) fn other(&mut self, table: &TableSchema, levels: &[Level]) -> Result<Source> {
         let Some(scope) = self.scope else {
             return Err(Error::internal("rows are looked up in nobody's name"));
         };
@@ -114,7 +123,7 @@ impl Writer<'_> {
         let series =
             Series { name: format!("l{}_", self.lookups), prefix: format!("{}{}_", prefix(table), self.lookups) };
         let mut source = self.whole(table);
-        for (at, level) in lookup.levels.iter().enumerate() {
+        for (at, level) in levels.iter().enumerate() {
             source = self.step(&source, level, &series, at, false)?;
         }
         (self.tenant, self.live) = outer;

@@ -7,7 +7,9 @@ use super::invalid;
 use super::lookup::{Pending, Within, is_or_inside};
 use crate::error::{Error, ErrorKind, Result};
 use crate::filter::Rules;
-use crate::pipeline::{Cell, Column, Expression, Join, Level, MAX_LEVELS, Nested, Origin, Output, Pipeline};
+use crate::pipeline::{
+    Cell, Column, Expression, Join, Level, MAX_LEVELS, Nested, Origin, Output, Pair, Pipeline, Union,
+};
 use crate::plan::Order;
 use crate::schema::{ColumnSchema, Models, Role, TableSchema};
 use crate::types::{FloatRules, LogicalType};
@@ -33,6 +35,7 @@ pub(super) struct Builder<'t> {
     pub levels: usize,
     /// The models that were looked into so far.
     pub lookups: Vec<Arc<TableSchema>>,
+    pub pairs: Vec<Pair>,
 }
 
 /// A column of a projected row.
@@ -74,6 +77,7 @@ impl<'t> Builder<'t> {
             nodes: 0,
             levels: 1,
             lookups: Vec::new(),
+            pairs: Vec::new(),
         }
     }
 
@@ -108,6 +112,19 @@ impl<'t> Builder<'t> {
         if self.level.is_cut() || !self.level.is_plain() { self.wrap() } else { Ok(()) }
     }
 
+    pub fn check_levels(&self) -> Result<()> {
+        if self.levels <= MAX_LEVELS {
+            return Ok(());
+        }
+        let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
+        Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"))
+    }
+
+    /// No `$sort` decides any more which row is the first, and the rows are not those of the table.
+    pub fn forget_order(&mut self) {
+        (self.sorted, self.untouched) = (false, false);
+    }
+
     /// Whether one more `$unwind` may come.
     pub fn check_unwinds(&self) -> Result<()> {
         let unwinds = self.done.iter().chain([&self.level]).filter(|level| level.unwind.is_some()).count();
@@ -121,10 +138,7 @@ impl<'t> Builder<'t> {
     /// Begins a level that reads the last one; outputs keep their places.
     pub fn wrap(&mut self) -> Result<()> {
         self.levels += 1;
-        if self.levels > MAX_LEVELS {
-            let message = format!("the stages need more than {MAX_LEVELS} queries in one another");
-            return Err(Error::new(ErrorKind::LimitExceeded, message).hint("put stages of one kind together"));
-        }
+        self.check_levels()?;
         if self.level.is_cut() {
             self.level.complete_order();
         }
@@ -367,7 +381,7 @@ impl<'t> Builder<'t> {
         let last = levels.len() - 1;
         levels[last].outputs.iter_mut().for_each(|output| output.used = !output.hidden);
         use_needed(&mut levels);
-        Pipeline { levels, lookups: self.lookups }
+        Pipeline { levels, lookups: self.lookups, pairs: self.pairs }
     }
 
     /// The columns of the table are those of a lookup.
@@ -392,8 +406,11 @@ fn use_needed(levels: &mut [Level]) {
         let (before, level) = levels.split_at_mut(at);
         let [level, ..] = level else { continue };
         let needed = level.needs();
+        if let Some(union) = &mut level.union {
+            use_united(before.last_mut(), union, &needed);
+        }
         let mut needed = needed.into_iter();
-        if let Some(before) = before.last_mut() {
+        if let Some(before) = before.last_mut().filter(|_| level.union.is_none()) {
             before.outputs.iter_mut().zip(needed.by_ref()).for_each(|(output, needed)| output.used = needed);
         }
         if let Some(Join { lookup, .. }) = &mut level.join {
@@ -410,6 +427,19 @@ fn use_needed(levels: &mut [Level]) {
             }
         }
     }
+}
+
+fn use_united(before: Option<&mut Level>, union: &mut Union, needed: &[bool]) {
+    union.columns.iter_mut().zip(needed).for_each(|(column, &needed)| column.used = needed);
+    let used = || union.columns.iter().filter(|column| column.used);
+    for (level, found) in [
+        (before, used().filter_map(|column| column.ours).collect::<Vec<_>>()),
+        (union.levels.last_mut(), used().filter_map(|column| column.theirs).collect()),
+    ] {
+        let outputs = level.into_iter().flat_map(|level| level.outputs.iter_mut().enumerate());
+        outputs.for_each(|(at, output)| output.used = found.contains(&at));
+    }
+    use_needed(&mut union.levels);
 }
 
 /// All that a caller sees of the rows, and what they are found and ordered by.
