@@ -42,8 +42,8 @@ the same rows and the same answer; random pipelines are compared with a reading 
   `$skip` for each row by itself and has no `$group`. A list of rows is kept or left out, and asked nothing as it is.
 - `$unionWith` puts the rows of another model, live ones of the same tenant, behind those so far, each side in its
   order; its `pipeline` has every stage. Fields go together by their names and have one type, texts of any length and
-  decimals of as many places; where a side does not have one it is None. A list of rows of a `$lookup` is not united: the
-  `$lookup` comes behind it.
+  decimals of as many places; where a side does not have one it is None. A list of rows of a `$lookup` is not united:
+  the `$lookup` comes behind it.
 - `$bucket` needs its `default`, which is None or a value of the type of `groupBy`: no row is an error by its value.
 - `$sample` takes rows by chance; those that it takes come in the order of their keys.
 - `$project` names what is kept; nothing else is, and no `_id` that was not named.
