@@ -33,7 +33,7 @@ class ReadNode(ModelNode):
         /,
         key: Any = UNSET,
         raise_on_not_found: bool = True,
-        include: Any = None,
+        include: Include | None = None,
         include_deleted: bool = False,
         **fields: Any,
     ) -> Steps:

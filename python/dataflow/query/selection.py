@@ -94,7 +94,7 @@ class Query(Generic[_T]):
         """All of the rows in constant memory, as of the table's `stream`.
 
         Raises:
-            InvalidFilterError: The query has a limit or an offset, or is distinct.
+            InvalidFilterError: The query has a limit or an offset, is distinct, or includes rows of other models.
         """
         return self._table.stream(self._filter, **self._only(_STREAMED, "stream"))
 

@@ -8,12 +8,9 @@ use arrow_buffer::{NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field};
 
 use super::ColumnBuilder;
+use crate::dialect::tenant_column;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::TENANT_COLUMN;
-use crate::types::{LogicalType, Returned, RowsType};
-
-/// Where the tenant of a row stands before its columns.
-const TENANT: LogicalType = LogicalType::Text { max_length: None };
+use crate::types::{Returned, RowsType};
 
 /// The rows of all values, one behind the other.
 pub struct NestedBuilder {
@@ -51,17 +48,22 @@ impl NestedBuilder {
         if !self.ty.many && rows > 1 {
             return Err(Error::internal("several rows where there is at most one"));
         }
-        let tenant = Returned { name: TENANT_COLUMN.to_owned(), ty: TENANT, nullable: false };
-        let mut tenants = ColumnBuilder::new(&TENANT, 0);
+        let mut tenants = self.ty.tenant.as_ref().map(|_| {
+            let column = tenant_column();
+            let tenant = Returned { name: column.name, ty: column.ty, nullable: false };
+            (ColumnBuilder::new(&tenant.ty, rows), tenant)
+        });
         for _ in 0..rows {
-            if self.ty.tenant.is_some() {
-                read(&mut tenants, &tenant)?;
+            if let Some((tenants, tenant)) = &mut tenants {
+                read(tenants, tenant)?;
             }
             for (builder, column) in self.columns.iter_mut().zip(&self.ty.columns) {
                 read(builder, column)?;
             }
         }
-        self.prove(&tenants.finish())?;
+        if let Some((tenants, _)) = tenants {
+            self.prove(&tenants.finish())?;
+        }
         if !self.ty.many && rows == 0 {
             self.append_null();
             return Ok(());

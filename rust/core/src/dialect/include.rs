@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::condition::Place;
+use super::condition::{Place, TEXT};
 use super::statement::Writer;
-use super::{NestedRows, Returned};
+use super::{NestedRows, Returned, tenant_column};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::plan::{Include, Order};
@@ -13,10 +13,8 @@ use crate::schema::{Role, TENANT_COLUMN, TableSchema};
 use crate::types::{LogicalType, RowsType};
 use crate::value::Value;
 
-const TEXT: LogicalType = LogicalType::Text { max_length: None };
-
 impl Writer<'_> {
-    /// The rows of a relation as one value, and the column it is. The recursion is as deep as [`crate::plan::MAX_DEPTH`].
+    /// The rows of a relation as one value, and the column it is. The recursion is as deep as `dataflow.query.include` lets it be.
     pub(super) fn include(&mut self, place: Place<'_>, include: &Include) -> Result<(String, Returned)> {
         let scope = self.scope.ok_or_else(|| Error::internal("rows of others without a scope"))?;
         let table = &*include.relation.table;
@@ -27,8 +25,8 @@ impl Writer<'_> {
         let tenant_name = format!("{alias}.{}", self.dialect.quote(TENANT_COLUMN));
         let mut columns = Vec::with_capacity(include.columns.len() + include.include.len() + 1);
         if tenant.is_some() {
-            let ty = TEXT;
-            columns.push((tenant_name.clone(), Returned { name: TENANT_COLUMN.to_owned(), ty, nullable: false }));
+            let column = tenant_column();
+            columns.push((tenant_name.clone(), Returned { name: column.name, ty: column.ty, nullable: false }));
         }
         for &at in &include.columns {
             let column = &table.columns[at];

@@ -21,7 +21,7 @@ pub struct Include {
 }
 
 impl Include {
-    /// The tables that are read, those of filters too. The recursion is as deep as Python lets relations be.
+    /// The tables that are read, those of filters too. The recursion is as deep as `dataflow.query.include` lets it be.
     pub fn tables(&self) -> Vec<&Arc<TableSchema>> {
         let inner = self.include.iter().flat_map(Include::tables);
         std::iter::once(&self.relation.table).chain(self.filter.related()).chain(inner).collect()

@@ -232,7 +232,8 @@ impl Builder<'_> {
         }
         let total = match &*name {
             "$push" | "$addToSet" if !self.rules.lists => {
-                Err(Error::new(ErrorKind::LimitExceeded, "a pipeline makes no lists of all values here"))
+                let error = Error::new(ErrorKind::LimitExceeded, "a pipeline makes no lists of all values here");
+                Err(error.hint("ask for one of them, by $min, $max, $first or $last, or for their number"))
             }
             "$count" if raw == Raw::Map(Vec::new()) => Ok(Total::Count),
             "$count" => Err(invalid("$count takes an empty dict here").hint("write {\"$count\": {}}")),

@@ -67,7 +67,9 @@ impl Builder<'_> {
         };
         if self.lookups.len() >= MAX_LOOKUPS {
             let message = format!("a pipeline looks into at most {MAX_LOOKUPS} models");
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
+            return Err(
+                Error::new(ErrorKind::LimitExceeded, message).hint("ask for the others in a pipeline of their own")
+            );
         }
         let table = models.named(&from).map_err(|error| error.within("from"))?;
         self.lookups.push(Arc::clone(&table));
@@ -195,9 +197,14 @@ impl Builder<'_> {
     }
 }
 
-/// Whether a column is the one of the name, or inside it: `author.name` of `author`.
+/// Whether a column is the one of the name, or inside it.
 pub(super) fn is_or_inside(column: &str, name: &str) -> bool {
-    column.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    column == name || is_inside(column, name)
+}
+
+/// Whether a column is inside a name: `author.name` of `author`.
+pub(super) fn is_inside(column: &str, name: &str) -> bool {
+    column.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn given(raw: Raw<'_>) -> Result<Given<'_>> {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::build::{Builder, Projected};
+use super::lookup::is_inside;
 use super::{check_name, invalid};
 use crate::error::Result;
 use crate::schema::TableSchema;
@@ -47,8 +48,7 @@ impl Builder<'_> {
         for (name, raw) in entries {
             let computed = check_name(&name).and_then(|()| self.read_computed(&row, raw));
             let computed = computed.map_err(|error| error.within(&name))?;
-            let inner = format!("{name}.");
-            columns.retain(|(column, _)| !column.starts_with(&inner));
+            columns.retain(|(column, _)| !is_inside(column, &name));
             match columns.iter_mut().find(|(column, _)| *column == name) {
                 Some((_, projected)) => *projected = computed,
                 None => columns.push((name.into_owned(), computed)),
@@ -92,12 +92,12 @@ impl Builder<'_> {
 
 /// The column of a name, or those of the row of a `$lookup` that is beside this one: `author.name` of `author`.
 pub(super) fn columns_of(row: &TableSchema, name: &str) -> Result<Vec<usize>> {
-    let is_inner = |column: &str| column.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
     match row.resolve(name) {
         Ok(at) => Ok(vec![at]),
         Err(error) => {
             let columns = row.columns.iter().enumerate();
-            let inner: Vec<usize> = columns.filter(|(_, column)| is_inner(&column.name)).map(|(at, _)| at).collect();
+            let inner: Vec<usize> =
+                columns.filter(|(_, column)| is_inside(&column.name, name)).map(|(at, _)| at).collect();
             if inner.is_empty() { Err(error) } else { Ok(inner) }
         }
     }

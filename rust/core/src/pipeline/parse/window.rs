@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::build::{Builder, Projected};
 use super::expression::read_names;
 use super::group::{Total, total};
+use super::lookup::is_inside;
 use super::{check_name, invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Bound, Cell, Column, Expression, Frame, Output, Window};
@@ -103,7 +104,9 @@ impl Builder<'_> {
         let window = self.read_function(row, &name, raw).map_err(|error| error.within(&name))?;
         let has_frame = !matches!(window, Window::Rank | Window::DenseRank | Window::Number | Window::Shift { .. });
         if !sorted && (!has_frame || frame.is_some() || matches!(window, Window::First(_) | Window::Last(_))) {
-            return Err(invalid("which rows are before and behind is told by a `sortBy`").within(&name));
+            return Err(invalid("which rows are before and behind is told by a `sortBy`")
+                .hint("write \"sortBy\": {\"field\": 1} beside \"output\"")
+                .within(&name));
         }
         let frame = match frame {
             None => None,
@@ -206,8 +209,7 @@ impl Builder<'_> {
         for (at, Asked { name, window, frame }) in asked.into_iter().enumerate() {
             let column = Column { name, ..self.column_of(&window) };
             let added = Projected::Kept(visible.len() + at);
-            let inner = format!("{}.", column.name);
-            fields.retain(|(field, _)| !field.starts_with(&inner));
+            fields.retain(|(field, _)| !is_inside(field, &column.name));
             match fields.iter_mut().find(|(field, _)| *field == column.name) {
                 Some((_, field)) => *field = added,
                 None => fields.push((column.name.clone(), added)),
