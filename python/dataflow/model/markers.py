@@ -126,7 +126,9 @@ class Ref:
         if self.related is not None and not (
             isinstance(self.related, str) and self.related.isidentifier() and not self.related.startswith("__")
         ):
-            raise InvalidModelError("related of a Ref is a name as of an attribute, without `__` in front", hint='write `related="orders"`')
+            raise InvalidModelError(
+                "related of a Ref is a name as of an attribute, without `__` in front", hint='write `related="orders"`'
+            )
 
     @property
     def name(self) -> str:
