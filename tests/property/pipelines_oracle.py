@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
-from math import isclose, isfinite, isinf, isnan
+from math import isclose, isfinite, isinf, isnan, ulp
 from statistics import pstdev, stdev
 from typing import Any, NamedTuple
 
@@ -459,18 +459,22 @@ class Pipelines:
 
 
 class Near(float):
-    """One whose last digits depend on how it is calculated."""
+    """One whose last digits depend on how it is calculated, of numbers that are rounded to `spacing`."""
 
     __hash__ = None  # type: ignore[assignment]
+    spacing = 0.0
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, float) and isclose(self, other, rel_tol=1e-9)
+        return isinstance(other, float) and isclose(self, other, rel_tol=1e-9, abs_tol=self.spacing)
 
 
 def deviation(values: list[float], is_sample: bool) -> Near | None:
     if len(values) <= is_sample:
         return None
-    return Near(stdev(values) if is_sample else pstdev(values))
+    found = Near(stdev(values) if is_sample else pstdev(values))
+    # A server adds them up one by one: equal values far from 0 may be apart by then.
+    found.spacing = ulp(sum(abs(value) for value in values))
+    return found
 
 
 def sum_exactly(values: list[Any]) -> Decimal:
