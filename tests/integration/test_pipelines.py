@@ -63,8 +63,9 @@ the same rows and the same answer; random pipelines are compared with a reading 
   out fields that are not there. `$push` has them in the order of the `$sort` before, which it needs; `$addToSet` in
   their own, ascending. They are not of float, which the databases write differently, lists and JSON, nor public.
 - `$min` and `$max` are not of bool, UUID, bytes, lists and JSON; no group is by a list or JSON.
-- In expressions null equals null and has no order, as in `$expr`. Functions of null are null, but `$substrCP` gives an
-  empty text. What is divided by 0 is None, of `$mod` too, whose remainder has the sign of the number.
+- In expressions null equals null and has no order, as in `$expr`. Functions of null are null, but `$substrCP`,
+  `$toUpper` and `$toLower` give an empty text; the two change ASCII letters only. What is divided by 0 is None, of
+  `$mod` too, whose remainder has the sign of the number.
 - Numbers of different kinds: ints become decimals or floats; floats and decimals do not mix, and ints are not compared
   with floats. There is no quotient of decimals. A literal is read by the type of what it stands beside.
 - `$trim`, `$ltrim` and `$rtrim` take off the white space of MongoDB. `$trunc` goes towards zero; it leaves as many
@@ -75,8 +76,7 @@ the same rows and the same answer; random pipelines are compared with a reading 
 - Most stages behind a `$group`, an `$unwind` or a `$limit`, and each output of a `$setWindowFields`, are a query of
   their own, of which a pipeline has 50 at most.
 - Not built: the stage `$facet`, `let` of `$lookup`, `includeArrayIndex` of looked up rows, `range` of a
-  `$setWindowFields`, a `default` of `$shift`, `chars` of `$trim`, paths into JSON in expressions, `$round $toUpper
-  $toLower`.
+  `$setWindowFields`, a `default` of `$shift`, `chars` of `$trim`, paths into JSON in expressions, `$round`.
 
 """
 
@@ -228,6 +228,8 @@ OPERATORS: dict[str, tuple[Any, list[Any]]] = {
     "$rtrim": ({"$rtrim": {"input": {"$concat": [" ", "$name", " "]}}}, [" K\u00e4se", " a", "", None]),
     "$concat": ({"$concat": ["$state", ":", "$name"]}, ["open:K\u00e4se", "paid:a", "paid:", None]),
     "$substrCP": ({"$substrCP": ["$name", 1, 2]}, ["\u00e4s", "", "", ""]),
+    "$toUpper": ({"$toUpper": "$name"}, ["K\u00e4SE", "A", "", ""]),
+    "$toLower": ({"$toLower": ["$name"]}, ["k\u00e4se", "a", "", ""]),
     "$strLenCP": ({"$strLenCP": "$name"}, [4, 1, 0, None]),
     "$cond": ({"$cond": {"if": {"$gt": ["$qty", 3]}, "then": "$name", "else": "-"}}, ["-", "a", "-", "-"]),
     "$switch": (

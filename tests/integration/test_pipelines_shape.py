@@ -1,5 +1,6 @@
 """`$trim`, `$trunc` and `$size` at the ends of their types."""
 
+import string
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -48,6 +49,17 @@ def test_white_space_is_that_of_mongodb(db: DataFlow, name: str, stripped: Any) 
     table = fresh(db, Note)
     table.bulk_create([{"no": no, "text": text} for no, text in enumerate(TEXTS)])
     assert values(table, {name: {"input": "$text"}}) == [stripped(text, SPACES) for text in TEXTS]
+
+
+def test_ascii_letters_only_change_their_case(db: DataFlow) -> None:
+    """As MongoDB promises; what else there is depends on the collations of a server."""
+    table = fresh(db, Note)
+    letters = [chr(at) for at in (*range(1, 0x250), 0x1E9E, 0x2126, 0x212A, 0xFB00, 0x10400)]
+    texts = ["".join(letters), "\u00df\u0130\u01c5 stra\u00dfe", "", "aA" * 3_000]
+    table.bulk_create([{"no": no, "text": text} for no, text in enumerate(texts)])
+    small, large = string.ascii_lowercase, string.ascii_uppercase
+    assert values(table, {"$toUpper": "$text"}) == [text.translate(str.maketrans(small, large)) for text in texts]
+    assert values(table, {"$toLower": "$text"}) == [text.translate(str.maketrans(large, small)) for text in texts]
 
 
 def test_numbers_are_cut_towards_zero(db: DataFlow) -> None:

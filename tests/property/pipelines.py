@@ -385,6 +385,8 @@ class Maker:
         found = self.operand(depth, "text", "state")
         if found is None:
             return {"$literal": self.random.choice(WORDS)}, TEXT
+        if self.random.random() < 0.2:
+            return self.called(self.random.choice(["$toUpper", "$toLower"]), found[0]), TEXT
         if self.random.random() < 0.4:
             return self.called("$substrCP", found[0], self.random.randrange(3), self.random.randrange(4)), TEXT
         return self.called("$concat", found[0], {"$literal": self.random.choice(WORDS)}, found[0]), TEXT

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from math import isclose, isfinite, isinf, isnan, ulp
 from statistics import pstdev, stdev
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, NamedTuple
 
 from tests.property.filters_oracle import Oracle, ordered
@@ -374,6 +375,9 @@ class Pipelines:
         values = [self.value(one, row) for one in operands]
         if operator in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$not", "$ifNull"):
             return self.logic(operator, values)
+        if operator in ("$toUpper", "$toLower"):
+            cases = (ascii_lowercase, ascii_uppercase) if operator == "$toUpper" else (ascii_uppercase, ascii_lowercase)
+            return (values[0] or "").translate(str.maketrans(*cases))
         if operator == "$substrCP":
             return (values[0] or "")[values[1] : values[1] + values[2]]
         if any(value is None for value in values):

@@ -42,6 +42,8 @@ EVERY |= {
     "$concat",
     "$substrCP",
     "$strLenCP",
+    "$toUpper",
+    "$toLower",
     "$cond",
     "$switch",
     "$ifNull",

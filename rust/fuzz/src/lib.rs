@@ -26,7 +26,7 @@ const WORDS: &[&str] = &[
     "$switch", "branches", "case", "then", "default", "groupBy", "boundaries", "output", "path",
     "$lookup", "from", "localField", "foreignField", "as", "pipeline", "Thing", "$a", "$a.id", "a.id", "$setWindowFields",
     "partitionBy", "sortBy", "window", "documents", "unbounded", "current", "$rank", "$documentNumber", "$shift", "by",
-    "$replaceRoot", "newRoot", "$replaceWith", "$trunc", "$trim", "input", "$size",
+    "$replaceRoot", "newRoot", "$replaceWith", "$trunc", "$toUpper", "$trim", "input", "$size",
     "preserveNullAndEmptyArrays", "includeArrayIndex", "$whole", "$price", "$text", "$texts", "$instant", "$$ROOT",
     "a", "b", "", "(a|b)*c", "^[a-z]+$", "%_\\", "2024-01-31", "2024-01-31T23:59:59Z", "-1.50", "1e999", "\u{0}",
     "\u{1f600}",

@@ -80,6 +80,13 @@ pub(super) fn white_space() -> impl Iterator<Item = char> {
     "\t\n\u{b}\u{c}\r \u{a0}\u{1680}".chars().chain('\u{2000}'..='\u{200a}')
 }
 
+/// The ASCII letters of one case, and what they become in the other.
+pub(super) const fn cases(upper: bool) -> (&'static str, &'static str) {
+    const SMALL: &str = "abcdefghijklmnopqrstuvwxyz";
+    const LARGE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    if upper { (SMALL, LARGE) } else { (LARGE, SMALL) }
+}
+
 /// What all databases write alike; None for the others.
 pub(super) fn common(function: Function, operands: &[String], null_safe_equal: &str) -> Option<String> {
     let joined = |sign: &str| format!("({})", operands.join(sign));

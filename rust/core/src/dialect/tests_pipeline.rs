@@ -53,6 +53,7 @@ const PIPELINES: &str = r#"
 [{"$project":{"a":{"$add":["$qty",1,2]},"b":{"$subtract":["$price",0.5]},"c":{"$divide":["$qty",2]},"d":{"$mod":["$qty",3]}}}]
 [{"$project":{"a":{"$abs":"$qty"},"b":{"$ceil":"$price"},"c":{"$floor":"$price"},"d":{"$multiply":["$price","$qty"]}}}]
 [{"$project":{"a":{"$concat":["$name","-","$name"]},"b":{"$substrCP":["$name",1,2]},"c":{"$strLenCP":"$name"}}}]
+[{"$project":{"a":{"$toUpper":"$name"},"b":{"$toLower":["$name"]}}}]
 [{"$project":{"a":{"$trim":{"input":"$name"}},"b":{"$ltrim":{"input":"$name"}},"c":{"$trunc":["$price",1]},"d":{"$trunc":{"$divide":["$qty",2]}}}}]
 [{"$unset":["name"]},{"$match":{"qty":1}},{"$project":{"n":{"$size":"$tags"}}}]
 [{"$project":{"a":{"$year":"$made"},"b":{"$dayOfMonth":"$made"},"c":{"$second":"$made"},"d":{"$hour":"$made"}}}]

@@ -48,6 +48,10 @@ pub enum Function {
         start: u32,
         count: u32,
     },
+    /// A text with its ASCII letters, and no others, large or small.
+    Case {
+        upper: bool,
+    },
     /// Items of a list.
     Size,
     /// A text without the white space at its start and end.

@@ -2,7 +2,7 @@
 
 use super::{LONGEST_SORTED, Mysql};
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, Unwound, common, sign};
+use crate::dialect::function::{Functions, Unwound, cases, common, sign};
 use crate::pipeline::{Function, Part};
 use crate::types::{LogicalType, WALL_WIDTH};
 
@@ -48,6 +48,7 @@ impl Functions for Mysql {
             Function::Concat => format!("CONCAT({})", operands.join(", ")),
             Function::Length => format!("CHAR_LENGTH({only})"),
             Function::Substring { start, count } => format!("SUBSTRING({only}, {}, {count})", start + 1),
+            Function::Case { upper } => cased(only, upper),
             Function::Size => format!("JSON_LENGTH({only})"),
             Function::Trim { start, end } => self.trimmed(only, start, end),
             Function::Cut(place) => bounded(format!("TRUNCATE({only}, {place})")),
@@ -168,6 +169,12 @@ fn bounded(text: &str, ty: &LogicalType) -> String {
 fn float_sum(operand: &str, over: &str) -> String {
     let sum = format!("SUM({operand}){over}");
     format!("{sum} * IF(ABS({sum}) < {LARGEST} OR COUNT({operand}){over} = 1, 1e0, 2e0)")
+}
+
+/// LOWER and UPPER go by the collation's version, and nothing else takes several letters at once.
+fn cased(text: String, upper: bool) -> String {
+    let (from, to) = cases(upper);
+    from.chars().zip(to.chars()).fold(text, |text, (from, to)| format!("REPLACE({text}, '{from}', '{to}')"))
 }
 
 /// One in the last place of a scale.

@@ -2,7 +2,7 @@
 
 use super::Postgres;
 use crate::dialect::Dialect as _;
-use crate::dialect::function::{Functions, Unwound, common, sign, white_space};
+use crate::dialect::function::{Functions, Unwound, cases, common, sign, white_space};
 use crate::pipeline::{Function, Part};
 use crate::types::LogicalType;
 
@@ -35,6 +35,11 @@ impl Functions for Postgres {
             Function::Concat => format!("({})", operands.join(" || ")),
             Function::Length => format!("char_length({only})::bigint"),
             Function::Substring { start, count } => format!("substr({only}, {}, {count})", start + 1),
+            // LOWER and UPPER go by the collation.
+            Function::Case { upper } => {
+                let (from, to) = cases(upper);
+                format!("translate({only}, '{from}', '{to}')")
+            }
             Function::Size => format!("cardinality({only})::bigint"),
             Function::Trim { start, end } => {
                 let name = if start && end {

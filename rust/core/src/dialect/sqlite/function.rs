@@ -41,6 +41,8 @@ impl Functions for Sqlite {
             Function::Concat => format!("({})", operands.join(" || ")),
             Function::Length => format!("length({only})"),
             Function::Substring { start, count } => format!("substr({only}, {}, {count})", start + 1),
+            Function::Case { upper: true } => format!("upper({only})"),
+            Function::Case { upper: false } => format!("lower({only})"),
             Function::Size => format!("json_array_length({only})"),
             Function::Trim { start, end } => {
                 let name = if start && end {

@@ -52,9 +52,13 @@ impl Expressions<'_> {
         let start = read_characters(&start).map_err(|error| error.within("[1]"))?;
         let count = read_characters(&count).map_err(|error| error.within("[2]"))?;
         let nullable = text.nullable;
-        let part = Expression::call(Function::Substring { start, count }, vec![text], ty.clone(), nullable);
-        let empty = Expression::literal(Value::Text("".into()), ty.clone());
-        Ok(if nullable { Expression::call(Function::Coalesce, vec![part, empty], ty, false) } else { part })
+        Ok(or_empty(Expression::call(Function::Substring { start, count }, vec![text], ty, nullable)))
+    }
+
+    pub(super) fn cased(&mut self, upper: bool, raw: Raw<'_>, depth: usize) -> Result<Expression> {
+        let text = self.text(only(raw), depth)?;
+        let (ty, nullable) = (LogicalType::Text { max_length: None }, text.nullable);
+        Ok(or_empty(Expression::call(Function::Case { upper }, vec![text], ty, nullable)))
     }
 
     pub(super) fn part(&mut self, part: Part, raw: Raw<'_>, depth: usize) -> Result<Expression> {
@@ -87,6 +91,16 @@ impl Expressions<'_> {
         let (ty, nullable) = (of.ty.clone(), of.nullable);
         Ok(Expression::call(Function::Truncate(part), vec![of], ty, nullable))
     }
+}
+
+/// A text that is empty where it would be null, as MongoDB has it.
+fn or_empty(text: Expression) -> Expression {
+    if !text.nullable {
+        return text;
+    }
+    let ty = text.ty.clone();
+    let empty = Expression::literal(Value::Text("".into()), ty.clone());
+    Expression::call(Function::Coalesce, vec![text, empty], ty, false)
 }
 
 fn read_characters(raw: &Raw<'_>) -> Result<u32> {
