@@ -55,6 +55,11 @@ class Maker:
     def some(self, values: list[Any], least: int, most: int) -> list[Any]:
         return self.random.sample(values, min(len(values), self.random.randrange(least, most)))
 
+    def one_or_two(self) -> list[str]:
+        """Names of new columns, or of some that are there; in an order that the seed decides, which a set has not."""
+        names = [self.random.choice([self.fresh(), *self.some(self.known(), 1, 2)]) for _ in range(2)]
+        return list(dict.fromkeys(names))
+
     def known(self, *forms: str) -> list[str]:
         return [
             name
@@ -127,7 +132,7 @@ class Maker:
         if self.random.random() < 0.8:
             spec["sortBy"] = {name: self.random.choice([1, -1]) for name in self.some(self.known(), 1, 3)}
         output, kinds = {}, dict(self.kinds)
-        for name in {self.random.choice([self.fresh(), *self.some(self.known(), 1, 2)]) for _ in range(2)}:
+        for name in self.one_or_two():
             output[name], kinds[name] = self.windowed(name, "sortBy" in spec)
         self.kinds = kinds
         return {**spec, "output": output}
@@ -217,7 +222,7 @@ class Maker:
 
     def set(self) -> dict[str, Any]:
         fields, kinds = {}, dict(self.kinds)
-        for name in {self.random.choice([self.fresh(), *self.some(self.known(), 1, 2)]) for _ in range(2)}:
+        for name in self.one_or_two():
             fields[name], kinds[name] = self.any(0)
         self.kinds = kinds
         return fields
