@@ -11,8 +11,9 @@ from tests.matrix.operations import OPERATIONS, ROWS
 from tests.matrix.table import FAILED, GOLDEN, KINDS, MISSING, PASSED, Results
 
 # Rows of another form, or that come in another way, what reads for others, and what tells of reads or says them:
-# tests/integration/test_pipelines.py, test_row_streams.py, test_public.py, test_explain.py and test_queries.py.
-APART = {"aggregate", "explain", "public", "stream", "where"}
+# tests/integration/test_pipelines.py, test_row_streams.py, test_public.py, test_explain.py, test_sql.py and
+# test_queries.py.
+APART = {"aggregate", "explain", "public", "sql", "stream", "where"}
 
 
 def public_operations(cls: type[Any]) -> set[str]:
