@@ -1,8 +1,11 @@
 """Authors, their books, and what is said of those: rows that are tied to each other."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple
 
 from dataflow import DataFlow, Index, MaxLength, Ref, Table
+from tests.database import Database
 from tests.integration.fresh import subclass
 
 AUTHORS: list[dict[str, Any]] = [
@@ -53,6 +56,19 @@ def library(db: DataFlow, **options: Any) -> Library:
     for cls in (author, book, review):
         cls.__dataflow__ = options
     return Library(*(db.table(db.model(cls)) for cls in (author, book, review)))
+
+
+@contextmanager
+def tenant_libraries(database: Database) -> Iterator[tuple[DataFlow, Library]]:
+    """The same rows for tenants `a` and `b`, but that Ada is Beate to the second."""
+    with DataFlow(database.url, multi_tenant=True) as db:
+        shelves = library(db)
+        for tenant in ("a", "b"):
+            with db.tenant(tenant):
+                shelves.fill()
+        with db.tenant("b"):
+            shelves.authors.update(1, {"name": "Beate"})
+        yield db, shelves
 
 
 def model(name: str, hints: dict[str, Any], **defaults: Any) -> Any:

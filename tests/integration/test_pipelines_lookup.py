@@ -11,7 +11,7 @@ import pytest
 from dataflow import DataFlow, Precision, Ref, Table, errors
 from tests.database import Database
 from tests.integration import bare
-from tests.integration.library import Library, library, model
+from tests.integration.library import Library, library, model, tenant_libraries
 
 OF_AUTHOR = {"from": "", "localField": "author_id", "foreignField": "id", "as": "author"}
 OF_BOOKS = {"from": "", "localField": "id", "foreignField": "author_id", "as": "books"}
@@ -187,13 +187,7 @@ def test_a_name_of_the_row_is_replaced(shelves: Library) -> None:
 
 
 def test_rows_of_other_tenants_are_not_there(database: Database) -> None:
-    with DataFlow(database.url, multi_tenant=True) as db:
-        shelves = library(db)
-        for tenant in ("a", "b"):
-            with db.tenant(tenant):
-                shelves.fill()
-        with db.tenant("b"):
-            shelves.authors.update(1, {"name": "Beate"})
+    with tenant_libraries(database) as (db, shelves):
         pipeline = [author(shelves), {"$unwind": "$author"}, {"$group": {"_id": "$author.name", "n": {"$sum": 1}}}]
         with db.tenant("a"):
             assert found(shelves.books, *pipeline) == [("Ada", 2), ("Bert", 1), ("Cleo", 1)]

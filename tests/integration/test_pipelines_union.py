@@ -11,7 +11,7 @@ import pytest
 
 from dataflow import DataFlow, MaxLength, Precision, Table, errors
 from tests.database import Database
-from tests.integration.library import Library, library, model
+from tests.integration.library import Library, library, model, tenant_libraries
 
 NAMES = {"$project": {"name": 1}}
 TITLES = {"$project": {"name": "$title"}}
@@ -149,13 +149,8 @@ def test_lookups_before_behind_and_within(shelves: Library) -> None:
 
 
 def test_rows_of_other_tenants_are_not_there(database: Database) -> None:
-    with DataFlow(database.url, multi_tenant=True) as db:
-        shelves = library(db)
-        for tenant in ("a", "b"):
-            with db.tenant(tenant):
-                shelves.fill()
+    with tenant_libraries(database) as (db, shelves):
         with db.tenant("b"):
-            shelves.authors.update(1, {"name": "Beate"})
             shelves.reviews.delete(24)
             shelves.books.delete(14)
         both = (NAMES, union(shelves.books, TITLES))

@@ -47,7 +47,9 @@ class PublicTable(Reading[_T], Aggregating[_T]):
     def _included(self, include: Include | None) -> Sequence[tuple[Any, ...]]:
         if include is None:
             return []
-        raise InvalidOptionError("no rows of other models are public", path="include")
+        # Before it is read: the errors of that tell the names of relations.
+        hint = "read them by a table of their own model"
+        raise InvalidOptionError("no rows of other models are public", path="include", hint=hint)
 
     def _only(self, batch: _core.Batch | None) -> _T:
         return self._one(batch).instances(self._row_class(None))[0]

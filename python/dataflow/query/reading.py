@@ -17,19 +17,6 @@ from dataflow.query.stream import AsyncRowStream, RowStream
 if TYPE_CHECKING:
     from dataflow import _core
 
-    _Asked = tuple[
-        Filter | None,
-        list[str],
-        int | None,
-        int,
-        tuple[str, str] | None,
-        Sequence[str] | None,
-        bool,
-        bool,
-        str,
-        Sequence[tuple[Any, ...]],
-    ]
-
 __all__ = ["Page", "Reading", "Total"]
 
 _T = TypeVar("_T")
@@ -210,7 +197,7 @@ class Reading(Handle[_T]):
     def _page(self, page: Page) -> _core.Operation[tuple[_core.Batch, str | None, str | None, int | None]]:
         return self._core.page(*self._asked(page), self._here())
 
-    def _asked(self, page: Page) -> _Asked:
+    def _asked(self, page: Page) -> _core._Asked:
         """The arguments of a page as the compiled module takes them."""
         _check_rows("limit", page.limit)
         _check_rows("offset", page.offset)

@@ -87,14 +87,6 @@ impl Audience {
         }
     }
 
-    /// Other models' rows are not public.
-    pub fn check_include(&self) -> Result<()> {
-        match self.0 {
-            None => Ok(()),
-            Some(_) => Err(Error::new(ErrorKind::InvalidOption, "no rows of other models are public").path("include")),
-        }
-    }
-
     /// Refuses a page of too many rows.
     pub fn check_limit(&self, limit: Option<u64>) -> Result<()> {
         match &self.0 {

@@ -14,6 +14,7 @@ mod shape;
 mod text;
 mod union;
 mod unwind;
+mod used;
 mod window;
 mod within;
 
@@ -89,7 +90,8 @@ impl Builder<'_> {
         };
         if stages.len() > MAX_STAGES {
             let message = format!("a pipeline has at most {MAX_STAGES} stages");
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
+            let error = Error::new(ErrorKind::LimitExceeded, message);
+            return Err(error.hint("put stages of one kind together"));
         }
         for (at, raw) in stages.into_iter().enumerate() {
             let read = self.stage(raw).and_then(|()| self.check_size());

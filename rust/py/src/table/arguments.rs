@@ -63,7 +63,6 @@ impl PyTable {
         if given.is_empty() {
             return Ok((Vec::new(), Arc::clone(&self.model)));
         }
-        self.audience.check_include().or_raise(py)?;
         let (include, included) = include::read(&self.database, self.schema(), given, "include")?;
         Ok((include, Arc::new(self.model.including(py, included))))
     }

@@ -62,17 +62,7 @@ impl Builder<'_> {
             return Err(invalid("it needs `from`, `localField`, `foreignField` and `as`").hint(FORM));
         };
         check_name(&name).map_err(|error| error.within("as"))?;
-        let Some(models) = self.models else {
-            return Err(invalid("no other model is public").within("from"));
-        };
-        if self.lookups.len() >= MAX_LOOKUPS {
-            let message = format!("a pipeline looks into at most {MAX_LOOKUPS} models");
-            return Err(
-                Error::new(ErrorKind::LimitExceeded, message).hint("ask for the others in a pipeline of their own")
-            );
-        }
-        let table = models.named(&from).map_err(|error| error.within("from"))?;
-        self.lookups.push(Arc::clone(&table));
+        let table = self.look_into(&from, |error| error.within("from"))?;
         let row = self.row();
         let own = row.resolve(&own).map_err(|error| error.within("localField"))?;
         let theirs = table.resolve(&theirs).map_err(|error| error.within("foreignField"))?;
@@ -93,6 +83,22 @@ impl Builder<'_> {
         self.hide_named(&name);
         self.pending.push(Pending { name, own, lookup, order, identity });
         Ok(())
+    }
+
+    /// The table of another model, whose rows come into the pipeline; `named` puts the place of the name into errors.
+    pub(super) fn look_into(&mut self, model: &str, named: impl Fn(Error) -> Error) -> Result<Arc<TableSchema>> {
+        let Some(models) = self.models else {
+            let error = invalid("no other model is public").hint("read its rows by a table of their own");
+            return Err(named(error));
+        };
+        if self.lookups.len() >= MAX_LOOKUPS {
+            let message = format!("a pipeline looks into at most {MAX_LOOKUPS} models");
+            let error = Error::new(ErrorKind::LimitExceeded, message);
+            return Err(error.hint("ask for the others in a pipeline of their own"));
+        }
+        let table = models.named(model).map_err(named)?;
+        self.lookups.push(Arc::clone(&table));
+        Ok(table)
     }
 
     /// Refuses a stage that the rows of a `$lookup` cannot have; before any but two of them those of one are settled.

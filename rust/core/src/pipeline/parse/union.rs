@@ -1,13 +1,12 @@
 //! `$unionWith`: the rows so far, and behind them those of another model.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use super::build::Builder;
 use super::lookup::is_or_inside;
 use super::{invalid, meant};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::{Column, Level, MAX_LOOKUPS, Pair, Union, United};
+use crate::pipeline::{Column, Level, Pair, Union, United};
 use crate::plan::Order;
 use crate::types::LogicalType;
 use crate::value::Raw;
@@ -19,17 +18,8 @@ impl Builder<'_> {
     /// Fields go together by their names; one that a side does not have is null in its rows.
     pub(super) fn read_union(&mut self, raw: Raw<'_>) -> Result<()> {
         let is_text = matches!(raw, Raw::Text(_));
-        let within = |error: Error| if is_text { error } else { error.within("coll") };
         let (model, stages) = given(raw)?;
-        let Some(models) = self.models else {
-            return Err(within(invalid("no other model is public")));
-        };
-        if self.lookups.len() >= MAX_LOOKUPS {
-            let message = format!("a pipeline looks into at most {MAX_LOOKUPS} models");
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
-        }
-        let table = models.named(&model).map_err(within)?;
-        self.lookups.push(Arc::clone(&table));
+        let table = self.look_into(&model, |error| if is_text { error } else { error.within("coll") })?;
         self.wrap()?;
         let mut inner = Builder::new(&table, self.models, self.floats, self.rules, &[]);
         // One more, in which both are put together.

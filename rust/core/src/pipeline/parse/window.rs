@@ -292,7 +292,10 @@ fn read_frame(raw: Raw<'_>) -> Result<Frame> {
         Raw::Text(text) if text == "unbounded" => Ok(Bound::Unbounded),
         Raw::Text(text) if text == "current" => Ok(Bound::Row(0)),
         Raw::Text(_) => Err(invalid("a bound is \"unbounded\", \"current\" or an int").within(place)),
-        raw => read_rows(raw).map(Bound::Row).map_err(|error| error.within(place)),
+        raw => {
+            let hint = "a bound is \"unbounded\", \"current\" or an int";
+            read_rows(raw).map(Bound::Row).map_err(|error| error.hint(hint).within(place))
+        }
     };
     let frame = Frame { from: bound(from, "documents[0]")?, to: bound(to, "documents[1]")? };
     match (frame.from, frame.to) {
